@@ -1,0 +1,184 @@
+"""Convolution with PyTorch's geometry, in the form that its device runs best.
+
+Every function here has one meaning and may have several implementations; which
+one runs is decided from static shapes and the backend, by measurement
+(`docs/performance.md`).
+"""
+
+from collections.abc import Sequence
+
+import jax
+from jax import lax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+Pair = int | Sequence[int]
+
+_DIMENSIONS = ("NHWC", "HWIO", "NHWC")
+
+
+def pair(value: Pair) -> tuple[int, int]:
+  """`value` for (height, width): an int stands for both."""
+  height, width = (value, value) if isinstance(value, int) else value
+  return int(height), int(width)
+
+
+def output_size(
+    size: int, window: int, stride: int, padding: int, dilation: int = 1
+) -> int:
+  """Positions of a window on an axis (Dumoulin and Visin, arXiv:1603.07285).
+
+  Raises:
+    ValueError: the window does not fit once.
+  """
+  extent = dilation * (window - 1) + 1
+  if size + 2 * padding < extent:
+    raise ValueError(
+        f"a window of {extent} pixels does not fit an axis of {size} padded by"
+        f" {padding} on each side"
+    )
+  return (size + 2 * padding - extent) // stride + 1
+
+
+def conv(
+    x: Float[Array, "n h w c"],
+    kernel: Float[Array, "kh kw i o"],
+    *,
+    stride: Pair = 1,
+    padding: Pair = 0,
+    dilation: Pair = 1,
+    groups: int = 1,
+) -> Float[Array, "n h2 w2 o"]:
+  """y[i] = sum_k x[stride * i + dilation * k - padding] kernel[k].
+
+  The atrous convolution of DeepLab (arXiv:1706.05587, Eq. 1). `padding` zeros
+  stand on both sides of an axis, as in PyTorch.
+
+  Raises:
+    ValueError: the channels do not fit the kernel, or the kernel the image.
+  """
+  stride, padding, dilation = pair(stride), pair(padding), pair(dilation)
+  kh, kw, inputs, features = kernel.shape
+  if x.shape[-1] != inputs * groups or features % groups:
+    raise ValueError(
+        f"{x.shape[-1]} channels in {groups} groups do not fit a kernel"
+        f" (height, width, in, out) of {kernel.shape}"
+    )
+  for axis in (0, 1):
+    output_size(
+        x.shape[1 + axis],
+        (kh, kw)[axis],
+        stride[axis],
+        padding[axis],
+        dilation[axis],
+    )
+  if jax.default_backend() == "cpu":
+    if inputs == 1 and groups == features == x.shape[-1]:
+      return taps(x, kernel, stride, padding, dilation)
+    if _mostly_padding(x.shape[1:3], (kh, kw), stride, padding, dilation):
+      return taps(x, kernel, stride, padding, dilation)
+  return dense(x, kernel, stride, padding, dilation, groups)
+
+
+def dense(x, kernel, stride, padding, dilation, groups=1):
+  """The convolution as XLA has it: zeros between the taps of the kernel."""
+  return lax.conv_general_dilated(
+      x,
+      kernel,
+      window_strides=stride,
+      padding=[(p, p) for p in padding],
+      rhs_dilation=dilation,
+      dimension_numbers=_DIMENSIONS,
+      feature_group_count=groups,
+  )
+
+
+def taps(x, kernel, stride, padding, dilation):
+  """The same as a sum over the taps of the kernel that touch the image.
+
+  A tap is a shifted, cropped view of the image times one (in, out) matrix, or
+  one vector in the depthwise case. Taps that only ever meet padding cost
+  nothing: of a 3x3 kernel at rate 24 on a 24x24 map, one of nine remains.
+  """
+  kh, kw, inputs, features = kernel.shape
+  depthwise = inputs == 1 and features == x.shape[-1]
+  sizes = [
+      output_size(x.shape[1 + a], (kh, kw)[a], stride[a], padding[a],
+                  dilation[a])
+      for a in (0, 1)
+  ]  # fmt: skip
+  y = None
+  for i in range(kh):
+    rows = _touch(x.shape[1], sizes[0], i, stride[0], padding[0], dilation[0])
+    for j in range(kw):
+      cols = _touch(x.shape[2], sizes[1], j, stride[1], padding[1], dilation[1])
+      if rows is None or cols is None:
+        continue
+      view = x[:, rows[0] : rows[1] : stride[0], cols[0] : cols[1] : stride[1]]
+      if depthwise:
+        tap = view * kernel[i, j, 0]
+      else:
+        tap = jnp.einsum("nhwc,cd->nhwd", view, kernel[i, j])
+      before = (rows[2], sizes[0] - rows[2] - tap.shape[1])
+      beside = (cols[2], sizes[1] - cols[2] - tap.shape[2])
+      tap = jnp.pad(tap, ((0, 0), before, beside, (0, 0)))
+      y = tap if y is None else y + tap
+  if y is None:
+    y = jnp.zeros((x.shape[0], *sizes, features), x.dtype)
+  return y
+
+
+def _touch(size, out, tap, stride, padding, dilation):
+  """(first input, past the last, first output) that a tap joins, or None."""
+  shift = tap * dilation - padding
+  first = max(0, -(shift // stride))
+  last = min(out - 1, (size - 1 - shift) // stride)
+  if first > last:
+    return None
+  return first * stride + shift, last * stride + shift + 1, first
+
+
+def _mostly_padding(size, window, stride, padding, dilation) -> bool:
+  """Whether the dilated kernel's taps miss the image more often than not."""
+  if stride != (1, 1) or max(dilation) == 1:
+    return False
+  touched = 1.0
+  for axis in (0, 1):
+    out = output_size(
+        size[axis], window[axis], 1, padding[axis], dilation[axis]
+    )
+    hits = 0
+    for tap in range(window[axis]):
+      at = _touch(size[axis], out, tap, 1, padding[axis], dilation[axis])
+      hits += at[1] - at[0] if at else 0
+    touched *= hits / (window[axis] * out)
+  return touched < 0.5
+
+
+def conv_transpose(
+    x: Float[Array, "n h w i"],
+    kernel: Float[Array, "kh kw i_per_group o"],
+    *,
+    stride: Pair = 1,
+    padding: Pair = 0,
+    output_padding: Pair = 0,
+    groups: int = 1,
+) -> Float[Array, "n h2 w2 o"]:
+  """The transpose of `conv`: y[stride * i + k - padding] += x[i] kernel[k].
+
+  "Deconvolution" in FCN (arXiv:1411.4038, Sec. 3.3) and "up-convolution" in
+  U-Net. The height is PyTorch's: (h - 1) * stride - 2 * padding + kh +
+  output_padding.
+  """
+  stride, padding, extra = pair(stride), pair(padding), pair(output_padding)
+  window = kernel.shape[:2]
+  pads = [(k - 1 - p, k - 1 - p + e) for k, p, e in zip(window, padding, extra)]
+  return lax.conv_general_dilated(
+      x,
+      jnp.flip(kernel, (0, 1)),
+      window_strides=(1, 1),
+      padding=pads,
+      lhs_dilation=stride,
+      dimension_numbers=_DIMENSIONS,
+      feature_group_count=groups,
+  )

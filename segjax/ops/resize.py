@@ -1,0 +1,79 @@
+"""Resizing of feature maps and labels, with both corner conventions.
+
+Bilinear interpolation is linear and separable, so it is two small matrices, one
+an axis: exact gradients, no gather, and the accelerators' favourite operation.
+"""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Shaped
+import numpy as np
+
+
+@functools.lru_cache(maxsize=512)
+def _bilinear_weights(
+    size: int, target: int, align_corners: bool
+) -> Float[np.ndarray, "target size"]:
+  """Row t holds the weights of the source pixels in target pixel t."""
+  t = np.arange(target, dtype=np.float64)
+  if align_corners:
+    at = t * ((size - 1) / (target - 1)) if target > 1 else np.zeros(1)
+  else:
+    at = np.maximum((t + 0.5) * (size / target) - 0.5, 0)
+  low = np.minimum(np.floor(at).astype(np.int64), size - 1)
+  high = np.minimum(low + 1, size - 1)
+  weights = np.zeros((target, size))
+  np.add.at(weights, (np.arange(target), low), 1 - (at - low))
+  np.add.at(weights, (np.arange(target), high), at - low)
+  return weights.astype(np.float32)
+
+
+def resize_bilinear(
+    x: Float[Array, "n h w c"],
+    size: tuple[int, int],
+    *,
+    align_corners: bool = False,
+) -> Float[Array, "n h2 w2 c"]:
+  """Bilinear interpolation to `size`, equal to PyTorch's `interpolate`.
+
+  Args:
+    x: maps of any float type; the sums are float32.
+    size: (height, width) of the result.
+    align_corners: True makes the centres of the corner pixels meet (Caffe's
+      Interp, TensorFlow's DeepLab); False the outer edges of the images
+      (torchvision, mmsegmentation). No smoothing when shrinking.
+  """
+  height, width = (int(s) for s in size)
+  for axis, target, formula in (
+      (1, height, "th,nhwc->ntwc"),
+      (2, width, "tw,nhwc->nhtc"),
+  ):
+    if target != x.shape[axis]:
+      weights = _bilinear_weights(x.shape[axis], target, align_corners)
+      y = jnp.einsum(
+          formula,
+          jnp.asarray(weights, x.dtype),
+          x,
+          precision=jax.lax.Precision.HIGHEST,
+          preferred_element_type=jnp.float32,
+      )
+      x = y.astype(x.dtype)
+  return x
+
+
+def resize_nearest(
+    x: Shaped[Array, "n h w *c"], size: tuple[int, int]
+) -> Shaped[Array, "n h2 w2 *c"]:
+  """Nearest neighbour, PyTorch's "nearest": source = floor(t * (h / h2)).
+
+  The ratio is rounded to float32 as it is there, which decides a few pixels.
+  """
+  for axis, target in zip((1, 2), size):
+    if target != x.shape[axis]:
+      ratio = np.float32(x.shape[axis]) / np.float32(target)
+      at = np.floor(np.arange(target, dtype=np.float32) * ratio)
+      at = np.minimum(at.astype(np.int32), x.shape[axis] - 1)
+      x = jnp.take(x, at, axis=axis)
+  return x
