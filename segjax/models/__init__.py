@@ -1,0 +1,1 @@
+"""Segmentation networks, one paper a file: image -> {"logits": ..., ...}."""

@@ -1,0 +1,93 @@
+"""U-Net against the geometry that its paper states."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from segjax import layers
+from segjax.models import unet
+
+TINY = (4, 6, 8)
+
+
+def shapes(model, size, channels=1):
+  image = jax.ShapeDtypeStruct((1, *size, channels), jnp.float32)
+  make = functools.partial(model.init_with_output, train=False)
+  outputs, variables = jax.eval_shape(make, jax.random.key(0), image)
+  return {k: v.shape for k, v in outputs.items()}, variables
+
+
+def test_figure_1_572_pixels_give_388():
+  outputs, variables = shapes(unet.UNet(2, padding="valid"), (572, 572))
+  assert outputs == {"logits": (1, 388, 388, 2)}
+  count = sum(np.prod(v.shape) for v in jax.tree.leaves(variables["params"]))
+  assert count == 31_030_658
+  assert unet.valid_tile(388, 5) == (572, 388)
+
+
+def test_23_convolutional_layers_in_total():
+  """Sec. 2, last paragraph but one."""
+  _, variables = shapes(unet.UNet(2), (64, 64))
+  kernels = [
+      v for v in jax.tree.leaves(variables["params"]) if len(v.shape) == 4
+  ]
+  assert len(kernels) == 23
+
+
+@pytest.mark.parametrize("padding", ("mirror", "same"))
+@pytest.mark.parametrize("up", unet.UPS)
+@pytest.mark.parametrize("size", ((65, 97), (64, 32), (3, 5)))
+def test_logits_are_as_large_as_the_image(size, up, padding):
+  model = unet.UNet(3, TINY, padding, up, fcn_head=True)
+  outputs, _ = shapes(model, size, channels=3)
+  assert outputs == {"logits": (1, *size, 3), "aux": (1, *size, 3)}
+
+
+def test_mirrored_tiles_are_the_unpadded_network_on_a_reflected_image():
+  """Fig. 2: what the caller of the unpadded network does, done inside."""
+  image = jax.random.normal(jax.random.key(0), (1, 40, 52, 1))
+  whole = unet.UNet(2, TINY, "mirror")
+  variables = whole.init(jax.random.key(1), image, train=False)
+  margin = (unet.valid_tile(40, 3)[0] - unet.valid_tile(40, 3)[1]) // 2
+  tiles = [unet.valid_tile(s, 3)[0] for s in (40, 52)]
+  pads = [(margin, t - s - margin) for t, s in zip(tiles, (40, 52))]
+  reflected = np.pad(image, ((0, 0), *pads, (0, 0)), mode="reflect")
+  bare = unet.UNet(2, TINY, "valid")
+  want = bare.apply(variables, reflected, train=False)["logits"]
+  got = whole.apply(variables, image, train=False)["logits"]
+  np.testing.assert_allclose(got, want[:, :40, :52], rtol=1e-4, atol=1e-5)
+
+
+def test_an_unpadded_network_names_the_side_that_fits():
+  with pytest.raises(ValueError, match=r"side of 190 .* depth 5; 204 does"):
+    shapes(unet.UNet(2, padding="valid"), (188, 190))
+
+
+def test_an_unknown_form_is_refused():
+  with pytest.raises(ValueError, match=r"UNet.up is 'nearest'; there are"):
+    shapes(unet.UNet(2, TINY, up="nearest"), (32, 32))
+
+
+def test_every_parameter_gets_a_gradient():
+  model = unet.UNet(
+      3, TINY, "same", fcn_head=True, dropout_rate=0.0, norm=layers.BatchNorm
+  )
+  image = jax.random.normal(jax.random.key(0), (2, 17, 22, 3))
+  variables = model.init(jax.random.key(1), image, train=False)
+
+  def objective(params):
+    outputs, _ = model.apply(
+        variables | {"params": params},
+        image,
+        train=True,
+        mutable=["batch_stats"],
+        rngs={"dropout": jax.random.key(2)},
+    )
+    return sum(jnp.mean(jnp.sin(v)) for v in outputs.values())
+
+  grads = jax.jit(jax.grad(objective))(variables["params"])
+  for path, grad in jax.tree_util.tree_leaves_with_path(grads):
+    assert float(jnp.abs(grad).max()) > 0, path
