@@ -1,0 +1,41 @@
+# A newcomer needs two of these: `make demo` and `make test`.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+RUN ?= runs/demo
+SOURCES := segjax experiments configs tests
+
+.PHONY: demo test test-fast lint format clean
+.DELETE_ON_ERROR:
+
+$(VENV)/.installed: requirements.txt setup.cfg
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/.installed-test: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --editable '.[test,torch]'
+	@touch $@
+
+demo: $(VENV)/.installed ## environment, synthetic data, training, evaluation, pictures
+	$(BIN)/python -m experiments.prepare --dataset=shapes --data_dir=data
+	$(BIN)/python -m experiments.train --config=configs/shapes.py --workdir=$(RUN)
+	$(BIN)/python -m experiments.evaluate --workdir=$(RUN)
+	$(BIN)/python -m experiments.predict --workdir=$(RUN) --output=$(RUN)/pictures --split=validation --limit=8
+
+test: lint ## everything that CI runs
+	$(BIN)/python -m pytest
+
+test-fast: lint ## without the full-size networks
+	$(BIN)/python -m pytest -m 'not heavy'
+
+lint: $(VENV)/.installed-test
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/pyink --check --quiet $(SOURCES)
+
+format: $(VENV)/.installed-test
+	$(BIN)/ruff check --fix $(SOURCES)
+	$(BIN)/pyink --quiet $(SOURCES)
+
+clean:
+	rm -rf $(VENV) build *.egg-info
