@@ -75,7 +75,8 @@ def conv(
   if jax.default_backend() == "cpu":
     if inputs == 1 and groups == features == x.shape[-1]:
       return taps(x, kernel, stride, padding, dilation)
-    if _mostly_padding(x.shape[1:3], (kh, kw), stride, padding, dilation):
+    sizes = x.shape[1:3], (kh, kw)
+    if groups == 1 and _mostly_padding(*sizes, stride, padding, dilation):
       return taps(x, kernel, stride, padding, dilation)
   return dense(x, kernel, stride, padding, dilation, groups)
 

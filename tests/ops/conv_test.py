@@ -14,6 +14,7 @@ GEOMETRIES = [
     {"kernel": 3, "padding": 2, "dilation": 2},
     {"kernel": 3, "padding": 7, "dilation": 7},
     {"kernel": 3, "padding": 24, "dilation": 24},
+    {"kernel": 3, "padding": 24, "dilation": 24, "groups": 2},
     {"kernel": 3, "padding": 6, "dilation": 4, "stride": 2},
     {"kernel": (1, 7), "padding": (0, 3)},
     {"kernel": 1, "stride": 2},
