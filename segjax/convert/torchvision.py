@@ -1,0 +1,155 @@
+"""Checkpoints of torchvision: backbones, FCN and DeepLabv3.
+
+Layouts read in pytorch/vision 0.28, torchvision/models.
+"""
+
+from segjax import layers
+from segjax.backbones import mobilenet, resnet, vgg
+from segjax.convert import engine
+from segjax.models import deeplab_v3, fcn
+
+
+def resnet_rows(old: str = "", new: str = "") -> tuple[engine.Row, ...]:
+  r"""ResNet's modules as torchvision, and after it everyone, names them.
+
+  Args:
+    old: pattern in front of the source's names, such as `backbone\.`.
+    new: path in front of ours, such as `backbone/`.
+  """
+  block = old + r"layer(\d)\.(\d+)\."
+  ours = new + r"layer\1/block\2/"
+  return (
+      (old + "conv1", new + "conv1/conv"),
+      (old + "bn1", new + "conv1/norm"),
+      (block + r"conv(\d)", ours + r"conv\3/conv"),
+      (block + r"bn(\d)", ours + r"conv\3/norm"),
+      (block + r"downsample\.0", ours + "shortcut/project/conv"),
+      (block + r"downsample\.1", ours + "shortcut/project/norm"),
+  )
+
+
+def head_rows(old: str, new: str) -> tuple[engine.Row, ...]:
+  """An FCNHead: convolution, norm, ReLU, dropout, classifier."""
+  return (
+      (old + r"\.0", new + "/conv1/conv"),
+      (old + r"\.1", new + "/conv1/norm"),
+      (old + r"\.4", new + "/classifier"),
+  )
+
+
+def aspp_rows(old: str, new: str) -> tuple[engine.Row, ...]:
+  """An ASPP module."""
+  return (
+      (old + r"\.convs\.0\.0", new + "/conv1x1/conv"),
+      (old + r"\.convs\.0\.1", new + "/conv1x1/norm"),
+      (old + r"\.convs\.4\.1", new + "/image_pool/conv"),
+      (old + r"\.convs\.4\.2", new + "/image_pool/norm"),
+      (old + r"\.convs\.([123])\.0", new + r"/atrous\1/conv"),
+      (old + r"\.convs\.([123])\.1", new + r"/atrous\1/norm"),
+      (old + r"\.project\.0", new + "/project/conv"),
+      (old + r"\.project\.1", new + "/project/norm"),
+  )
+
+
+def vgg_rows(stage_sizes, norm: bool) -> tuple[engine.Row, ...]:
+  """VGG's convolutions, which torchvision counts with all other layers."""
+  rows, layer = [], 0
+  for i, size in enumerate(stage_sizes, start=1):
+    for j in range(1, size + 1):
+      rows.append((rf"features\.{layer}", f"conv{i}_{j}/conv"))
+      if norm:
+        rows.append((rf"features\.{layer + 1}", f"conv{i}_{j}/norm"))
+      layer += 3 if norm else 2
+    layer += 1  # The pool.
+  return (*rows, (r"classifier\.\d", None))
+
+
+_BLOCK = r"features\.(\d+)\.conv\."
+_MOBILENET_V2 = (
+    (r"features\.0\.0", "stem/conv"),
+    (r"features\.0\.1", "stem/norm"),
+    # The first bottleneck has no expansion.
+    (r"features\.1\.conv\.0\.0", "block1/depthwise/conv"),
+    (r"features\.1\.conv\.0\.1", "block1/depthwise/norm"),
+    (r"features\.1\.conv\.1", "block1/project/conv"),
+    (r"features\.1\.conv\.2", "block1/project/norm"),
+    # The 1x1 convolution in front of the classifier.
+    (r"features\.18\.[01]", None),
+    (_BLOCK + r"0\.0", r"block\1/expand/conv"),
+    (_BLOCK + r"0\.1", r"block\1/expand/norm"),
+    (_BLOCK + r"1\.0", r"block\1/depthwise/conv"),
+    (_BLOCK + r"1\.1", r"block\1/depthwise/norm"),
+    (_BLOCK + "2", r"block\1/project/conv"),
+    (_BLOCK + "3", r"block\1/project/norm"),
+    (r"classifier\.\d", None),
+)
+
+
+def _backbone(model, table, first):
+  return engine.Source(lambda classes: model, table, None, first)
+
+
+def _segmentation(build, head):
+  table = (
+      *resnet_rows(r"backbone\.", "backbone/"),
+      *head,
+      *head_rows("aux_classifier", "aux"),
+  )
+  return engine.Source(
+      build, table, "classifier.4.weight", "backbone.conv1.weight"
+  )
+
+
+def _resnet(depth, **options):
+  return resnet.ResNet(
+      resnet.STAGE_SIZES[depth], bottleneck=depth >= 50, **options
+  )
+
+
+def _fcn(depth):
+  return _segmentation(
+      lambda classes: fcn.DilatedFCN(classes, _resnet(depth, output_stride=8)),
+      head_rows("classifier", "head"),
+  )
+
+
+def _deeplab_v3(depth):
+  return _segmentation(
+      lambda classes: deeplab_v3.DeepLabV3(
+          classes,
+          _resnet(depth, output_stride=8),
+          rates=(12, 24, 36),
+          head_convs=1,
+          aux_features=256,
+          dropout_rate=0.5,
+          align_corners=False,
+      ),
+      (
+          *aspp_rows(r"classifier\.0", "aspp"),
+          (r"classifier\.1", "conv1/conv"),
+          (r"classifier\.2", "conv1/norm"),
+          (r"classifier\.4", "classifier"),
+      ),
+  )
+
+
+def _sources():
+  table = (*resnet_rows(), ("fc", None))
+  for depth in resnet.STAGE_SIZES:
+    yield f"resnet{depth}", _backbone(_resnet(depth), table, "conv1.weight")
+  resnext = _resnet(50, groups=32, width_per_group=4)
+  yield "resnext50_32x4d", _backbone(resnext, table, "conv1.weight")
+  for depth in (16, 19):
+    sizes, first = vgg.STAGE_SIZES[depth], "features.0.weight"
+    plain, normed = vgg.VGG(sizes), vgg.VGG(sizes, norm=layers.BatchNorm)
+    yield f"vgg{depth}", _backbone(plain, vgg_rows(sizes, False), first)
+    yield f"vgg{depth}_bn", _backbone(normed, vgg_rows(sizes, True), first)
+  yield "mobilenet_v2", _backbone(
+      mobilenet.MobileNetV2(), _MOBILENET_V2, "features.0.0.weight"
+  )
+  for depth in (50, 101):
+    yield f"fcn_resnet{depth}", _fcn(depth)
+    yield f"deeplabv3_resnet{depth}", _deeplab_v3(depth)
+
+
+SOURCES = {f"torchvision/{name}": source for name, source in _sources()}

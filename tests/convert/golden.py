@@ -1,0 +1,83 @@
+"""Reads tests/golden: what a reference computed on weights drawn from names.
+
+A file holds the checkpoint's tensor names with the distribution that each was
+drawn from (the seed is the name), the input likewise, and samples of the
+reference's outputs. So no weights are stored, and no reference is run.
+"""
+
+from collections.abc import Mapping
+import functools
+import hashlib
+import json
+import pathlib
+
+import numpy as np
+
+FOLDER = pathlib.Path(__file__).parent.parent / "golden"
+
+
+def files() -> list[pathlib.Path]:
+  found = sorted(FOLDER.glob("*.npz"))
+  assert found, f"{FOLDER} holds no golden file"
+  return found
+
+
+class Golden:
+  """One golden file."""
+
+  def __init__(self, path: pathlib.Path):
+    self._arrays = dict(np.load(path, allow_pickle=False))
+    self._meta = self._json("meta")
+
+  @property
+  def source(self) -> str:
+    return self._meta["source"]
+
+  @property
+  def parameters(self) -> int:
+    return self._meta["param_count"]
+
+  def tensors(self) -> dict[str, np.ndarray]:
+    """The checkpoint, as its file would hold it."""
+    return {
+        name: self._draw(name, shape, dtype, distribution, *numbers)
+        for name, shape, dtype, distribution, *numbers in self._json("manifest")
+    }
+
+  def image(self) -> np.ndarray:
+    """The input, (n, h, w, c)."""
+    (spec,) = self._meta["input"].values()
+    image = self._draw(spec["seed"], spec["shape"], "float32", *spec["dist"])
+    return np.moveaxis(image, 1, -1)
+
+  def errors(self, outputs: Mapping[str, np.ndarray]) -> dict[str, float]:
+    """{our key: largest error over the reference's standard deviation}."""
+    errors = {}
+    for name, key in self._meta["compare"].items():
+      about = self._meta["outputs"][name]
+      got = np.moveaxis(np.asarray(outputs[key], np.float64), -1, 1)
+      assert list(got.shape) == about["shape"], f"{key}: {got.shape} (NCHW)"
+      exact, single = f"o/{name}/f64", f"o/{name}/f32"
+      want = self._arrays[exact if exact in self._arrays else single]
+      got = got.reshape(-1)[self._arrays[f"o/{name}/idx"]]
+      errors[key] = float(np.max(np.abs(got - want)) / about["std"])
+    return errors
+
+  def _json(self, name):
+    return json.loads(bytes(self._arrays[name]))
+
+  def _draw(self, name, shape, dtype, distribution, a, b):
+    digest = hashlib.sha256((self._meta["salt"] + name).encode()).digest()
+    seed = int.from_bytes(digest[:8], "little")
+    rng = np.random.Generator(np.random.PCG64(seed))
+    values = {
+        "normal": lambda: a + b * rng.standard_normal(shape),
+        "uniform": lambda: a + (b - a) * rng.random(shape),
+        "const": lambda: np.full(shape, a),
+    }[distribution]()
+    return np.asarray(values, dtype)
+
+
+@functools.cache
+def load(path: pathlib.Path) -> Golden:
+  return Golden(path)
