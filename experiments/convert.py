@@ -1,0 +1,69 @@
+r"""Turns a public checkpoint into one of ours.
+
+  python -m experiments.convert --source=mmseg/pspnet_r50-d8 \
+      --checkpoint=pspnet.pth --output=runs/pspnet
+
+writes under --output an Orbax checkpoint `variables` of {"params",
+"batch_stats"} and `model.json`: the source, the number of classes (null for a
+backbone) and of parameters. `--source=list` lists the sources.
+"""
+
+from collections.abc import Sequence
+import json
+import pathlib
+
+from absl import flags
+import jax
+import orbax.checkpoint as ocp
+
+from experiments import cli
+from segjax import convert
+
+_SOURCE = flags.DEFINE_string(
+    "source", None, "Where the checkpoint is from; `list` lists the names."
+)
+_CHECKPOINT = flags.DEFINE_string(
+    "checkpoint", None, "A .pth, .pt, .safetensors or .npz file."
+)
+_OUTPUT = flags.DEFINE_string("output", None, "Folder for what is written.")
+
+
+def main(argv: Sequence[str]) -> None:
+  """Converts what the flags say.
+
+  Raises:
+    FileNotFoundError: there is no such checkpoint file.
+    FileExistsError: the output folder holds a checkpoint already.
+    ValueError: a flag is missing, or the checkpoint is not the source's.
+  """
+  if argv[1:]:
+    raise ValueError(f"unknown arguments: {' '.join(argv[1:])}")
+  if _SOURCE.value == "list":
+    print("\n".join(convert.sources()))
+    return
+  for flag in (_SOURCE, _CHECKPOINT, _OUTPUT):
+    if not flag.value:
+      raise ValueError(f"--{flag.name} is missing; see --help")
+  convert.source(_SOURCE.value)  # Before a large file is read.
+  output = pathlib.Path(_OUTPUT.value).absolute()
+  variables_path = output / "variables"
+  if variables_path.exists():
+    raise FileExistsError(f"{variables_path} exists; choose another --output")
+  model, variables = convert.load(_SOURCE.value, _CHECKPOINT.value)
+  about = {
+      "source": _SOURCE.value,
+      "num_classes": getattr(model, "num_classes", None),
+      "parameters": sum(x.size for x in jax.tree.leaves(variables["params"])),
+  }
+  output.mkdir(parents=True, exist_ok=True)
+  with ocp.StandardCheckpointer() as checkpointer:
+    checkpointer.save(variables_path, variables)
+  (output / "model.json").write_text(json.dumps(about, indent=2) + "\n")
+  print(
+      f"{about['source']}: {about['parameters']:,} parameters,"
+      f" {about['num_classes'] or 'no'} classes -> {output}"
+  )
+
+
+if __name__ == "__main__":
+  cli.run(main)
