@@ -1,0 +1,271 @@
+r"""Trains a network, or goes on where an earlier call was stopped or killed.
+
+python -m experiments.train --config=configs/shapes.py --workdir=runs/shapes
+
+The workdir gets config.json, metrics.jsonl, checkpoints/ and TensorBoard's
+files. Exit status 0 means that the last step is done and saved; 143 and 130,
+that SIGTERM or Ctrl-C stopped the run between two steps with its state saved.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+import contextlib
+import functools
+import pathlib
+import sys
+
+from absl import flags
+from flax import linen as nn
+import jax
+import ml_collections
+import numpy as np
+import optax
+
+from experiments import build, cache, cli
+from experiments import config as config_lib
+from segjax import data, metrics, types
+from segjax.training import (
+    checkpoint,
+    evaluate,
+    hooks,
+    loop,
+    pictures,
+    records,
+    sharding,
+    signals,
+    step,
+    writers,
+)
+from segjax.training import state as state_lib
+
+FREE = (
+    "checkpoint.",
+    "dataset.data_dir",
+    "dataset.prepare",
+    "eval.",
+    "log_every_steps",
+    "mesh.",
+    "num_threads",
+    "profile.",
+)
+"""Keys that may differ when a run is resumed: its end does not depend on them.
+
+(On another mesh, sums are taken in another order: equal to float tolerance.)
+"""
+
+config_lib.define_flags()
+flags.DEFINE_string("workdir", None, "folder of the run", required=True)
+flags.DEFINE_bool("distributed", False, "call jax.distributed.initialize()")
+
+
+def main(argv: Sequence[str]) -> None:
+  """Trains as the flags say."""
+  if argv[1:]:
+    raise ValueError(f"cannot read {argv[1]!r}: every argument is a --flag")
+  if flags.FLAGS.distributed:
+    jax.distributed.initialize()
+  cache.enable()
+  train(config_lib.from_flags(), pathlib.Path(flags.FLAGS.workdir))
+
+
+def train(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
+  """Runs a config to its last step, from the last checkpoint on."""
+  if config.parallel != "jit":
+    raise ValueError(f"config.parallel is {config.parallel!r}; there is 'jit'")
+  mesh = sharding.make_mesh(**config.mesh.to_dict())
+  replicated = sharding.replicated(mesh)
+  label_set = build.labels(config)
+  model = build.model(config, len(label_set))
+  tx, schedule = build.optimizer(config)
+  train_step = jax.jit(
+      functools.partial(
+          step.train_step,
+          model=model,
+          loss_fn=build.loss(config, len(label_set)),
+          tx=tx,
+          preprocess=build.preprocess(config),
+          schedule=schedule,
+          dtype=build.dtype(config),
+          remat=config.remat,
+          microbatches=config.accumulation_steps,
+          ema_decay=config.ema_decay,
+      ),
+      donate_argnums=0,
+      out_shardings=(replicated, replicated),
+  )
+  shape = _image_shape(config)
+  if config.dataset.eval:
+    build.source(config, config.dataset.eval)  # Now, not in an hour.
+  _open_workdir(config, workdir)
+  with contextlib.ExitStack() as stack:
+    checkpoints = stack.enter_context(
+        checkpoint.Checkpoints(workdir, keep=config.checkpoint.keep)
+    )
+    state = _restore_or_init(config, checkpoints, model, tx, shape, replicated)
+    start = int(state.step)
+    if start:
+      _say(f"resuming {workdir} after step {start} of {config.total_steps}")
+    rng = jax.device_put(jax.random.key(config.seed), replicated)
+    stop = stack.enter_context(signals.Stop())
+    board = stack.enter_context(
+        writers.TensorBoard(workdir / "tensorboard", start)
+    )
+    evaluation = functools.partial(
+        _evaluate, config, model, label_set, mesh, board, stop
+    )
+    state, complete = loop.train(
+        state,
+        build.train_batches(config, start=start),
+        lambda state, batch: train_step(
+            state, sharding.put_batch(batch, mesh), rng
+        ),
+        total_steps=config.total_steps,
+        workdir=workdir,
+        hooks=_hooks(config, workdir, start, checkpoints, evaluation, board),
+        stop=stop,
+    )
+    checkpoints.save(state)
+  if not complete:
+    _say(
+        f"stopped by signal {stop.received} after step {int(state.step)}, saved"
+        f" in {workdir}; the same command goes on from there"
+    )
+    sys.exit(128 + stop.received)
+  _say(f"done: {config.total_steps} steps, in {workdir}")
+
+
+def _open_workdir(
+    config: ml_collections.ConfigDict, workdir: pathlib.Path
+) -> None:
+  """Makes the folder with its config.json, or checks that it is ours."""
+  path = workdir / config_lib.FILE
+  if path.exists():
+    before = config_lib.read(workdir)
+    changed = [
+        key
+        for key in config_lib.differences(before, config)
+        if not key.startswith(FREE)
+    ]
+    if changed:
+      raise ValueError(
+          f"{workdir} was begun with another config; it differs in"
+          f" {', '.join(changed)}. Take another --workdir, or the same values"
+      )
+  if jax.process_index() == 0:
+    workdir.mkdir(parents=True, exist_ok=True)
+    records.replace_text(path, config_lib.save(config))
+
+
+def _restore_or_init(
+    config: ml_collections.ConfigDict,
+    checkpoints: checkpoint.Checkpoints,
+    model: nn.Module,
+    tx: optax.GradientTransformation,
+    shape: tuple[int, ...],
+    where: jax.sharding.Sharding,
+) -> state_lib.TrainState:
+  options = dict(ema=config.ema_decay > 0, sharding=where)
+  state = checkpoints.restore(
+      state_lib.abstract_state(model, tx, shape, **options)
+  )
+  if state is not None:
+    return state
+  rng = jax.random.key(config.seed)
+  state = state_lib.init_state(model, tx, rng, shape, **options)
+  if config.pretrained.source:
+    from experiments import warm_start  # Most runs do without `convert`.
+
+    state = warm_start.warm_start(state, **config.pretrained.to_dict())
+  return state
+
+
+def _image_shape(config: ml_collections.ConfigDict) -> tuple[int, ...]:
+  """Of one training image, which some networks' depth depends on."""
+  example = build.source(config, config.dataset.train)[0]
+  example = build.augment(config)(np.random.default_rng(0), example)
+  return (1, *example["image"].shape)
+
+
+def _hooks(
+    config: ml_collections.ConfigDict,
+    workdir: pathlib.Path,
+    start: int,
+    checkpoints: checkpoint.Checkpoints,
+    evaluation: Callable[[state_lib.TrainState], hooks.Values],
+    board: writers.TensorBoard,
+) -> list[loop.Hook]:
+  total, size = config.total_steps, config.batch_size
+  recorded, outputs = records.Records(workdir), []
+  if jax.process_index() == 0:
+    recorded.truncate(start)
+    outputs = [recorded, board, writers.Console(total, size)]
+  every = config.eval.every_steps if config.dataset.eval else 0
+  evaluate_hook = hooks.Evaluate(every, total, evaluation, outputs, recorded)
+  profile = config.profile
+  return [
+      hooks.Profile(profile.first, profile.last, workdir / "profile"),
+      hooks.Log(config.log_every_steps, total, size, outputs),
+      hooks.Save(
+          config.checkpoint.every_steps, total, checkpoints, evaluate_hook
+      ),
+      evaluate_hook,
+  ]
+
+
+def _evaluate(
+    config: ml_collections.ConfigDict,
+    model: nn.Module,
+    label_set: data.LabelSet,
+    mesh: jax.sharding.Mesh,
+    board: writers.TensorBoard,
+    stop: signals.Stop,
+    state: state_lib.TrainState,
+) -> hooks.Values:
+  """The figures of the evaluation split; pictures go to `board`."""
+  shown = []
+
+  def show(batch: types.Batch, predictions: jax.Array) -> None:
+    if len(shown) < config.eval.pictures:
+      predictions = jax.device_put(predictions, sharding.replicated(mesh))
+      rows = zip(batch["image"], batch["label"], np.asarray(predictions))
+      for row, (h, w), valid in zip(rows, batch["size"], batch["valid"]):
+        if valid:
+          shown.append([array[:h, :w] for array in row])
+
+  counts = evaluate.evaluate(
+      model,
+      state.variables,
+      _until(stop, state, build.eval_batches(config)),
+      len(label_set),
+      scales=tuple(config.eval.scales),
+      flip=config.eval.flip,
+      preprocess=build.preprocess(config),
+      mesh=mesh,
+      show=show,
+  )
+  for i, row in enumerate(shown[: config.eval.pictures]):
+    picture = pictures.side_by_side(*row, label_set.colours())
+    board.picture(int(state.step), f"predictions/{i}", picture)
+  figures = metrics.summarize(counts, label_set.names)
+  per_class = figures.pop("iou")
+  return figures | {f"iou/{name}": iou for name, iou in per_class.items()}
+
+
+def _until(
+    stop: signals.Stop,
+    state: state_lib.TrainState,
+    batches: Iterator[types.Batch],
+) -> Iterator[types.Batch]:
+  """The batches, unless a signal comes in between (on one host)."""
+  for batch in batches:
+    if jax.process_count() == 1 and stop(int(state.step)):
+      raise loop.Stopped
+    yield batch
+
+
+def _say(text: str) -> None:
+  if jax.process_index() == 0:
+    print(text, flush=True)
+
+
+if __name__ == "__main__":
+  cli.run(main)
