@@ -1,0 +1,110 @@
+r"""Evaluates a trained network on a split of its data set.
+
+  python -m experiments.evaluate --workdir=DIR [--split=test] \
+      [--scales=0.75,1,1.25 --flip]
+
+Prints the figures and writes them to DIR/evaluation.json, with the confusion
+matrix and the protocol. Every image counts once, at the size of its own label
+map; pixels without a label do not count.
+"""
+
+from collections.abc import Sequence
+import json
+import pathlib
+
+from absl import flags
+import jax
+
+from experiments import build, cache, cli
+from experiments import trained as trained_lib
+from segjax import metrics
+from segjax.training import evaluate, records, sharding
+
+FILE = "evaluation.json"
+
+_WORKDIR = flags.DEFINE_string("workdir", None, "of the run", required=True)
+_SPLIT = flags.DEFINE_string("split", "", "the config's, if not given")
+_SCALES = flags.DEFINE_list(
+    "scales", [], "sizes of the averaged views; the config's, if not given"
+)
+_FLIP = flags.DEFINE_bool(
+    "flip", None, "average mirror images too; the config's, if not given"
+)
+_CHECKPOINT = flags.DEFINE_string(
+    "checkpoint", "best", '"best" while training, "last", or a step'
+)
+_DATA_DIR = flags.DEFINE_string(
+    "data_dir", "", "where the data set is; the config's, if not given"
+)
+
+
+def main(argv: Sequence[str]) -> None:
+  if argv[1:]:
+    raise ValueError(f"cannot read the argument {argv[1]!r}; flags begin '--'")
+  scales = tuple(_number(text) for text in _SCALES.value)
+  cache.enable()
+  trained = trained_lib.load(_WORKDIR.value, _CHECKPOINT.value)
+  config, labels = trained.config, trained.labels
+  config.dataset.data_dir = _DATA_DIR.value or config.dataset.data_dir
+  protocol = {
+      "dataset": config.dataset.name,
+      "split": _SPLIT.value or config.dataset.eval,
+      "images": len(build.source(config, _SPLIT.value or config.dataset.eval)),
+      "step": trained.step,
+      "view": "whole image",
+      "scales": scales or tuple(config.eval.scales),
+      "flip": config.eval.flip if _FLIP.value is None else _FLIP.value,
+      "padded_to_multiples_of": config.eval.multiple,
+      "counted_at": "size of the label map",
+      "void": "ignored",
+  }
+  counts = evaluate.evaluate(
+      trained.model,
+      trained.variables,
+      build.eval_batches(config, protocol["split"]),
+      len(labels),
+      scales=protocol["scales"],
+      flip=protocol["flip"],
+      preprocess=trained.preprocess,
+      mesh=sharding.make_mesh(**config.mesh.to_dict()),
+  )
+  summary = metrics.summarize(counts, labels.names)
+  report = {
+      **summary,
+      "confusion_matrix": counts.tolist(),
+      "protocol": protocol,
+  }
+  if jax.process_index() == 0:
+    path = pathlib.Path(_WORKDIR.value) / FILE
+    records.replace_text(path, json.dumps(report, indent=2) + "\n")
+    _print(summary, protocol)
+    print(f"written to {path}")
+
+
+def _number(text: str) -> float:
+  try:
+    value = float(text)
+  except ValueError:
+    value = 0.0
+  if not value > 0:
+    raise ValueError(
+        f"--scales={text} is not a list of factors above 0, such as 0.5,1"
+    )
+  return value
+
+
+def _print(summary, protocol) -> None:
+  show = lambda value: "    -" if value is None else f"{100 * value:5.1f}"
+  width = max(map(len, summary["iou"]))
+  for name, value in summary["iou"].items():
+    print(f"  {name:{width}}  {show(value)}")
+  print(
+      f"{protocol['dataset']} {protocol['split']}, {protocol['images']} images,"
+      f" step {protocol['step']}: mIoU {show(summary['miou']).strip()} %, pixel"
+      f" accuracy {show(summary['pixel_accuracy']).strip()} %, class accuracy"
+      f" {show(summary['class_accuracy']).strip()} %"
+  )
+
+
+if __name__ == "__main__":
+  cli.run(main)

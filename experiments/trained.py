@@ -1,0 +1,60 @@
+"""A trained network, from its workdir."""
+
+from collections.abc import Callable
+import dataclasses
+import functools
+import os
+
+from flax import linen as nn
+import jax
+import jax.numpy as jnp
+import ml_collections
+
+from experiments import build
+from experiments import config as config_lib
+from segjax import data, types
+from segjax.training import checkpoint
+
+
+@dataclasses.dataclass(frozen=True)
+class Trained:
+  """What evaluation and prediction need of a run.
+
+  Attributes:
+    config: of the run.
+    labels: the classes that it tells apart.
+    model: the network.
+    variables: its weights, and statistics if it has any.
+    preprocess: uint8 images -> what the network expects.
+    step: of the checkpoint.
+  """
+
+  config: ml_collections.ConfigDict
+  labels: data.LabelSet
+  model: nn.Module
+  variables: types.Variables
+  preprocess: Callable[[jax.Array], jax.Array]
+  step: int
+
+
+def load(workdir: str | os.PathLike[str], which: str) -> Trained:
+  """Restores the "best", the "last" or a numbered checkpoint of a run.
+
+  Raises:
+    FileNotFoundError: there is no such run, or it has no checkpoint.
+    ValueError: there is no such step, or the checkpoint is of another model.
+  """
+  config = config_lib.read(workdir)
+  labels = build.labels(config)
+  model = build.model(config, len(labels))
+  init = functools.partial(model.init, train=False)
+  like = jax.eval_shape(
+      init,
+      jax.random.key(0),
+      jax.ShapeDtypeStruct((1, 65, 65, 3), jnp.float32),
+  )
+  step = checkpoint.find_step(workdir, which)
+  variables = checkpoint.restore_variables(workdir, step, like=like)
+  return Trained(
+      config, labels, model, variables, build.preprocess(config), step
+  )
