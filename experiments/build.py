@@ -135,7 +135,12 @@ def preprocess(config: ml_collections.ConfigDict) -> Callable:
         f"config.preprocess is {config.preprocess!r}; there are"
         f" {', '.join(sorted(ops.PRESETS))}"
     )
-  return functools.partial(ops.normalize, preset=config.preprocess)
+  return _normalize(config.preprocess)
+
+
+@functools.cache  # The same function each time, which jit does not retrace.
+def _normalize(preset: str) -> Callable:
+  return functools.partial(ops.normalize, preset=preset)
 
 
 def dtype(config: ml_collections.ConfigDict) -> jnp.dtype:

@@ -47,11 +47,11 @@ def load(workdir: str | os.PathLike[str], which: str) -> Trained:
   config = config_lib.read(workdir)
   labels = build.labels(config)
   model = build.model(config, len(labels))
-  init = functools.partial(model.init, train=False)
+  size = tuple(config.augment.crop or (65, 65))
   like = jax.eval_shape(
-      init,
+      functools.partial(model.init, train=False),
       jax.random.key(0),
-      jax.ShapeDtypeStruct((1, 65, 65, 3), jnp.float32),
+      jax.ShapeDtypeStruct((1, *size, 3), jnp.float32),
   )
   step = checkpoint.find_step(workdir, which)
   variables = checkpoint.restore_variables(workdir, step, like=like)
