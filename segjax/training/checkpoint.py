@@ -12,6 +12,7 @@ import sys
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from orbax import checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers
@@ -162,7 +163,7 @@ def _read_variables(
   )
   with ocp.Checkpointer(handler) as checkpointer:
     saved = checkpointer.metadata(folder).item_metadata["default"].tree
-    if averaged and saved["ema"]:
+    if averaged and saved.get("ema"):
       wanted = {"ema": saved["ema"]}
     else:
       wanted = {name: saved[name] for name in ("params", "batch_stats")}
@@ -178,7 +179,35 @@ def _read_variables(
     restored = checkpointer.restore(
         folder, args=ocp.args.Composite(default=restore)
     )["default"]
-  return restored.get("ema", restored)
+  return _cast(restored.get("ema", restored), np.float32)
+
+
+def save_variables(
+    workdir: str | os.PathLike[str],
+    step: int,
+    variables: types.Variables,
+    dtype: str = "float32",
+) -> None:
+  """Writes weights alone, as `restore_variables` reads them.
+
+  Args:
+    workdir: where `checkpoints` with this step is made.
+    step: that the weights are of.
+    variables: `params`, and `batch_stats` if there are any.
+    dtype: of the params in the file, such as "bfloat16"; the running
+      statistics stay as they are.
+  """
+  tree = {
+      "params": _cast(variables["params"], jnp.dtype(dtype)),
+      "batch_stats": variables.get("batch_stats", {}),
+  }
+  folder = pathlib.Path(workdir).absolute() / FOLDER / str(step)
+  handler = ocp.CompositeCheckpointHandler(
+      default=ocp.PyTreeCheckpointHandler()
+  )
+  with ocp.Checkpointer(handler) as checkpointer:
+    save = ocp.args.PyTreeSave(tree)
+    checkpointer.save(folder, args=ocp.args.Composite(default=save))
 
 
 def find_step(
@@ -253,6 +282,10 @@ def _shapes(tree: Any) -> dict[str, tuple[int, ...]]:
       jax.tree_util.keystr(path, simple=True, separator="/"): tuple(leaf.shape)
       for path, leaf in jax.tree_util.tree_leaves_with_path(tree)
   }
+
+
+def _cast(tree: Any, dtype: Any) -> Any:
+  return jax.tree.map(lambda x: np.asarray(x).astype(dtype), tree)
 
 
 def _first_line(error: Exception) -> str:

@@ -147,3 +147,18 @@ def test_a_checkpoint_of_another_model_names_the_difference(workdir, tmp_path):
   message = failure("evaluate", f"--workdir={other}")
   assert "another model" in message
   assert "down1/conv1/norm/var: saved (8,), wanted (4,)" in message
+
+
+def test_exported_weights_predict_as_the_run_does(workdir, tmp_path):
+  out = tmp_path / "weights"
+  run("export", f"--workdir={workdir}", f"--output={out}", "--dtype=bfloat16")
+  images = ["--split=validation", "--limit=1"]
+  masks = []
+  for folder in (workdir, out):
+    run("predict", f"--workdir={folder}", f"--output={folder}/drawn", *images)
+    (mask,) = (folder / "drawn").glob("*_mask.png")
+    with Image.open(mask) as picture:
+      masks.append(np.asarray(picture))
+  assert np.mean(masks[0] == masks[1]) > 0.95
+  message = failure("export", f"--workdir={workdir}", f"--output={out}")
+  assert "exists already" in message

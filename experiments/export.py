@@ -1,0 +1,49 @@
+r"""Copies the weights of a run, without its optimiser, into a small workdir.
+
+  python -m experiments.export --workdir=DIR --output=DIR [--dtype=bfloat16]
+
+`evaluate` and `predict` take the output as they take the run itself.
+"""
+
+from collections.abc import Sequence
+import pathlib
+
+from absl import flags
+
+from experiments import cli
+from experiments import config as config_lib
+from experiments import trained as trained_lib
+from segjax.training import checkpoint
+
+_WORKDIR = flags.DEFINE_string("workdir", None, "of the run", required=True)
+_OUTPUT = flags.DEFINE_string(
+    "output", None, "folder that does not exist yet", required=True
+)
+_CHECKPOINT = flags.DEFINE_string(
+    "checkpoint", "best", '"best" while training, "last", or a step'
+)
+_DTYPE = flags.DEFINE_enum(
+    "dtype", "float32", ("float32", "bfloat16"), "of the weights in the file"
+)
+
+
+def main(argv: Sequence[str]) -> None:
+  if argv[1:]:
+    raise ValueError(f"cannot read {argv[1]!r}: every argument is a --flag")
+  output = pathlib.Path(_OUTPUT.value)
+  if output.exists():
+    raise FileExistsError(
+        f"--output={output} exists already; name a new folder"
+    )
+  config_text = config_lib.save(config_lib.read(_WORKDIR.value))
+  trained = trained_lib.load(_WORKDIR.value, _CHECKPOINT.value)
+  checkpoint.save_variables(
+      output, trained.step, trained.variables, _DTYPE.value
+  )
+  (output / config_lib.FILE).write_text(config_text)
+  size = sum(p.stat().st_size for p in output.rglob("*") if p.is_file())
+  print(f"step {trained.step} in {output}, {size / 1e6:.1f} MB")
+
+
+if __name__ == "__main__":
+  cli.run(main)
