@@ -20,14 +20,14 @@ $(VENV)/.installed-test: $(VENV)/.installed
 demo: $(VENV)/.installed ## environment, synthetic data, training, evaluation, pictures
 	$(BIN)/python -m experiments.prepare --dataset=shapes --data_dir=data
 	$(BIN)/python -m experiments.train --config=configs/shapes.py --workdir=$(RUN)
-	$(BIN)/python -m experiments.evaluate --workdir=$(RUN)
-	$(BIN)/python -m experiments.predict --workdir=$(RUN) --output=$(RUN)/pictures --split=validation --limit=8
+	$(BIN)/python -m experiments.predict --workdir=$(RUN) --output=$(RUN)/pictures --split=test --limit=8
+	$(BIN)/python -m experiments.evaluate --workdir=$(RUN) --split=test
 
 test: lint ## everything that CI runs
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile
 
 test-fast: lint ## without the full-size networks
-	$(BIN)/python -m pytest -m 'not heavy'
+	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile -m 'not heavy'
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check $(SOURCES)

@@ -76,7 +76,7 @@ def defaults() -> ml_collections.ConfigDict:
   config.norm = dict(name="")  # "" for the model's own, else "BatchNorm"...
   config.pretrained = dict(
       source="",  # starts from these weights; the names in convert.sources()
-      file="",  # the checkpoint: .safetensors, .npz or .pth
+      file="",  # .safetensors, .npz or .pth; "" downloads the official one
   )
 
   # Loss: a function of segjax.losses and its keywords.

@@ -1,7 +1,7 @@
 """The demo: a small U-Net (arXiv:1505.04597) learns synthetic scenes.
 
-Paper: none. Ours: 0.874 validation mIoU after 500 steps. Cost: 4 min 19 s on
-2 CPU cores, of which another training run held one.
+Paper: none. Ours: 87.6 % mIoU on the test scenes (87.4 on validation, where the
+recipe was chosen). Cost: 500 steps, 2.5 minutes on 2 CPU cores.
 
   python -m experiments.prepare --dataset=shapes --data_dir=data
   python -m experiments.train --config=configs/shapes.py --workdir=runs/shapes

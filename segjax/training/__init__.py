@@ -1,0 +1,1 @@
+"""One pure step, one loop, and what a run needs around them."""
