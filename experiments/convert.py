@@ -5,7 +5,8 @@ r"""Turns a public checkpoint into one of ours.
 
 writes under --output an Orbax checkpoint `variables` of {"params",
 "batch_stats"} and `model.json`: the source, the number of classes (null for a
-backbone) and of parameters. `--source=list` lists the sources.
+backbone) and of parameters. `--source=list` lists the sources. Without
+--checkpoint, the official file is downloaded where its address is known.
 """
 
 from collections.abc import Sequence
@@ -23,7 +24,9 @@ _SOURCE = flags.DEFINE_string(
     "source", None, "Where the checkpoint is from; `list` lists the names."
 )
 _CHECKPOINT = flags.DEFINE_string(
-    "checkpoint", None, "A .pth, .pt, .safetensors or .npz file."
+    "checkpoint",
+    None,
+    "A .pth, .pt, .safetensors or .npz file; the official one by default.",
 )
 _OUTPUT = flags.DEFINE_string("output", None, "Folder for what is written.")
 
@@ -34,14 +37,16 @@ def main(argv: Sequence[str]) -> None:
   Raises:
     FileNotFoundError: there is no such checkpoint file.
     FileExistsError: the output folder holds a checkpoint already.
-    ValueError: a flag is missing, or the checkpoint is not the source's.
+    OSError: the official file cannot be downloaded.
+    ValueError: a flag is missing, no official file is known, or the checkpoint
+      is not the source's.
   """
   if argv[1:]:
     raise ValueError(f"unknown arguments: {' '.join(argv[1:])}")
   if _SOURCE.value == "list":
     print("\n".join(convert.sources()))
     return
-  for flag in (_SOURCE, _CHECKPOINT, _OUTPUT):
+  for flag in (_SOURCE, _OUTPUT):
     if not flag.value:
       raise ValueError(f"--{flag.name} is missing; see --help")
   convert.source(_SOURCE.value)  # Before a large file is read.
@@ -49,7 +54,8 @@ def main(argv: Sequence[str]) -> None:
   variables_path = output / "variables"
   if variables_path.exists():
     raise FileExistsError(f"{variables_path} exists; choose another --output")
-  model, variables = convert.load(_SOURCE.value, _CHECKPOINT.value)
+  checkpoint = _CHECKPOINT.value or convert.download(_SOURCE.value)
+  model, variables = convert.load(_SOURCE.value, checkpoint)
   about = {
       "source": _SOURCE.value,
       "num_classes": getattr(model, "num_classes", None),

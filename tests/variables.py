@@ -30,3 +30,11 @@ def draw(model, image, seed=0):
     return jnp.asarray(values, jnp.float32)
 
   return jax.tree_util.tree_map_with_path(leaf, shapes(model, image))
+
+
+def forward(model, variables, image):
+  """The outputs in evaluation, compiled in a hurry rather than well."""
+  apply = jax.jit(functools.partial(model.apply, train=False))
+  options = {"xla_backend_optimization_level": 0}
+  compiled = apply.lower(variables, image).compile(options)
+  return compiled(variables, image)

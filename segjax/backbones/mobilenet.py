@@ -1,4 +1,8 @@
-"""MobileNetV2, Sandler et al. 2018 (arXiv:1801.04381)."""
+"""MobileNets with separable convolutions and with inverted residuals.
+
+V1: Howard et al. 2017 (arXiv:1704.04861); V2: Sandler et al. 2018
+(arXiv:1801.04381).
+"""
 
 import functools
 
@@ -8,6 +12,16 @@ from jaxtyping import Array, Float
 
 from segjax import layers
 from segjax.backbones import strides
+
+V1_STAGES = (
+    # channels, separable convolutions, stride of the first
+    (64, 1, 1),
+    (128, 2, 2),
+    (256, 2, 2),
+    (512, 6, 2),
+    (1024, 2, 2),
+)
+"""arXiv:1704.04861, Table 1, from one change of size to the next."""
 
 STAGES = (
     # expansion, channels, blocks, stride, the feature map that it ends
@@ -19,7 +33,7 @@ STAGES = (
     (6, 160, 3, 2, None),
     (6, 320, 1, 1, "c5"),
 )
-"""Table 2: t, c, n, s of the bottlenecks."""
+"""arXiv:1801.04381, Table 2: t, c, n, s of the bottlenecks."""
 
 
 def divisible(channels: float, divisor: int = 8) -> int:
@@ -31,8 +45,61 @@ def divisible(channels: float, divisor: int = 8) -> int:
   return rounded + divisor if rounded < 0.9 * channels else rounded
 
 
+class MobileNetV1(nn.Module):
+  """MobileNet as a feature pyramid (Howard et al. 2017, Table 1).
+
+  `c1` to `c5` are the last separable convolutions of 64, 128, 256, 512 and
+  1024 channels. The activation is ReLU6, as in the authors' code.
+
+  Attributes:
+    output_stride: 4, 8, 16 or 32, else ValueError. Below 32 the last strides
+      become dilations; the weights stay the same.
+    width: alpha, the width multiplier of all channels.
+    norm: makes the normalisation layers.
+  """
+
+  output_stride: int = 32
+  width: float = 1.0
+  norm: layers.ModuleDef = layers.BatchNorm
+
+  @nn.compact
+  def __call__(
+      self, image: Float[Array, "n h w 3"], *, train: bool
+  ) -> dict[str, Float[Array, "n _ _ _"]]:
+    act = jax.nn.relu6
+    stem = layers.ConvNormAct(
+        divisible(32 * self.width),
+        stride=2,
+        norm=self.norm,
+        act=act,
+        name="stem",
+    )
+    x, features = stem(image, train=train), {}
+    plan = strides.atrous(
+        [s[2] for s in V1_STAGES], self.output_stride, start=2
+    )
+    for i, (stage, step) in enumerate(zip(V1_STAGES, plan), start=1):
+      channels, size, _ = stage
+      stride, first, rest = step
+      for j in range(1, size + 1):
+        separable = layers.SeparableConvNormAct(
+            divisible(channels * self.width),
+            stride=stride if j == 1 else 1,
+            dilation=first if j == 1 else rest,
+            norm=self.norm,
+            act=act,
+            depthwise_act=act,
+            name=f"conv{i}_{j}",
+        )
+        x = separable(x, train=train)
+      features[f"c{i}"] = x
+    return features
+
+
 class InvertedResidual(nn.Module):
-  """Expand, filter depthwise, project without activation (Table 1, Fig. 3b).
+  """Expand, filter depthwise, project without activation.
+
+  Sandler et al. 2018, Table 1 and Fig. 3b.
 
   Attributes:
     features: channels of the result.
@@ -71,7 +138,7 @@ class InvertedResidual(nn.Module):
 
 
 class MobileNetV2(nn.Module):
-  """MobileNetV2 as a feature pyramid (Table 2).
+  """MobileNetV2 as a feature pyramid (Sandler et al. 2018, Table 2).
 
   `c1` to `c5` are the last bottlenecks of 16, 24, 32, 96 and 320 channels; the
   1x1 convolution to 1280 belongs to the classifier and is left out, as in

@@ -11,7 +11,10 @@ import numpy as np
 
 from segjax import types
 from segjax.convert import (
+    cadene,
     engine,
+    fyu,
+    hrnet,
     jvanvugt,
     milesial,
     mmseg,
@@ -21,11 +24,15 @@ from segjax.convert import (
     vainf,
     wkentaro,
 )
+from segjax.convert.download import download
 from segjax.convert.read import read, unwrap
 
 _SOURCES: dict[str, engine.Source] = {
     name: source
     for module in (
+        cadene,
+        fyu,
+        hrnet,
         jvanvugt,
         milesial,
         mmseg,
@@ -86,4 +93,9 @@ def load(
     raise ValueError(f"{name}: {error}") from error
 
 
-__all__ = ["load", "read", "source", "sources"]
+def dropped(name: str, tensors: Mapping[str, np.ndarray]) -> list[str]:
+  """The tensors of a checkpoint that the source's network has no use for."""
+  return engine.dropped(source(name), tensors)
+
+
+__all__ = ["download", "dropped", "load", "read", "source", "sources"]

@@ -140,6 +140,16 @@ def convert(
   return model, traverse_util.unflatten_dict(leaves, sep="/")
 
 
+def dropped(source: Source, tensors: Mapping[str, np.ndarray]) -> list[str]:
+  """The tensors that the table leaves out, such as a classifier's."""
+  return [
+      name
+      for name, tensor in tensors.items()
+      if _rename(source.table, name, tensor.ndim)[2]
+      and not name.endswith("num_batches_tracked")
+  ]
+
+
 def _rename(table, name, rank):
   """Our path for a tensor, the kernel's transform, and whether to drop it."""
   module, _, leaf = name.rpartition(".")

@@ -4,7 +4,15 @@ Layouts read in pytorch/vision 0.28, torchvision/models.
 """
 
 from segjax import layers
-from segjax.backbones import mobilenet, resnet, vgg
+from segjax.backbones import (
+    alexnet,
+    densenet,
+    googlenet,
+    mobilenet,
+    mobilenet_v3,
+    resnet,
+    vgg,
+)
 from segjax.convert import engine
 from segjax.models import deeplab_v3, fcn
 
@@ -85,6 +93,77 @@ _MOBILENET_V2 = (
 )
 
 
+def mobilenet_v3_rows(
+    blocks, old: str = "", new: str = ""
+) -> tuple[engine.Row, ...]:
+  r"""MobileNetV3's modules, whose parts are counted within a bottleneck.
+
+  Args:
+    blocks: the bottlenecks, as in `mobilenet_v3`.
+    old: pattern in front of the source's names, such as `backbone\.`.
+    new: path in front of ours, such as `backbone/`.
+  """
+
+  def conv(name, path):
+    return (
+        (rf"{old}{name}\.0", f"{new}{path}/conv"),
+        (rf"{old}{name}\.1", f"{new}{path}/norm"),
+    )
+
+  rows, channels = [*conv("0", "stem")], 16
+  for i, (_, expanded, features, squeeze_excite, *_) in enumerate(blocks, 1):
+    parts = ["expand"] if expanded != channels else []
+    parts += ["depthwise", *(["se"] if squeeze_excite else []), "project"]
+    channels = features
+    for j, part in enumerate(parts):
+      name, path = rf"{i}\.block\.{j}", f"block{i}/{part}"
+      rows += conv(name, path)
+      rows += [
+          (rf"{old}{name}\.fc1", f"{new}{path}/reduce"),
+          (rf"{old}{name}\.fc2", f"{new}{path}/expand"),
+      ]
+  return (*rows, *conv(str(len(blocks) + 1), "last"))
+
+
+_INCEPTION = r"(inception\d[a-e])\."
+_GOOGLENET = (
+    (r"aux\d\..*", None),
+    ("fc", None),
+    *(
+        row
+        for part, ours in (("conv", "conv"), ("bn", "norm"))
+        for row in (
+            (rf"conv(\d)\.{part}", rf"conv\1/{ours}"),
+            (rf"{_INCEPTION}branch1\.{part}", rf"\1/conv1x1/{ours}"),
+            (rf"{_INCEPTION}branch2\.0\.{part}", rf"\1/reduce3x3/{ours}"),
+            (rf"{_INCEPTION}branch2\.1\.{part}", rf"\1/conv3x3/{ours}"),
+            (rf"{_INCEPTION}branch3\.0\.{part}", rf"\1/reduce5x5/{ours}"),
+            (rf"{_INCEPTION}branch3\.1\.{part}", rf"\1/conv5x5/{ours}"),
+            (rf"{_INCEPTION}branch4\.1\.{part}", rf"\1/pool_proj/{ours}"),
+        )
+    ),
+)
+
+_ALEXNET = (
+    *(
+        (rf"features\.{layer}", f"conv{i}/conv")
+        for i, layer in enumerate((0, 3, 6, 8, 10), start=1)
+    ),
+    (r"classifier\.\d", None),
+)
+
+_LAYER = r"features\.denseblock(\d)\.denselayer(\d+)\."
+_DENSENET = (
+    (r"features\.conv0", "conv0/conv"),
+    (r"features\.norm0", "conv0/norm"),
+    (r"features\.norm5", "norm5"),
+    # The published files say "norm.1" where the library now says "norm1".
+    (_LAYER + r"(norm|conv)\.?(\d)", r"block\1/layer\2/\3\4"),
+    (r"features\.transition(\d)\.(norm|conv)", r"transition\1/\2"),
+    ("classifier", None),
+)
+
+
 def _backbone(model, table, first):
   return engine.Source(lambda classes: model, table, None, first)
 
@@ -147,6 +226,26 @@ def _sources():
   yield "mobilenet_v2", _backbone(
       mobilenet.MobileNetV2(), _MOBILENET_V2, "features.0.0.weight"
   )
+  for size in ("large", "small"):
+    blocks = getattr(mobilenet_v3, size.upper())
+    yield f"mobilenet_v3_{size}", _backbone(
+        mobilenet_v3.MobileNetV3(blocks),
+        (
+            *mobilenet_v3_rows(blocks, r"features\."),
+            (r"classifier\.\d", None),
+        ),
+        "features.0.0.weight",
+    )
+  yield "googlenet", _backbone(
+      googlenet.GoogLeNet(renormalize=True), _GOOGLENET, "conv1.conv.weight"
+  )
+  yield "alexnet", _backbone(alexnet.AlexNet(), _ALEXNET, "features.0.weight")
+  for depth, (growth, width, sizes) in densenet.SIZES.items():
+    yield f"densenet{depth}", _backbone(
+        densenet.DenseNet(sizes, growth, width),
+        _DENSENET,
+        "features.conv0.weight",
+    )
   for depth in (50, 101):
     yield f"fcn_resnet{depth}", _fcn(depth)
     yield f"deeplabv3_resnet{depth}", _deeplab_v3(depth)

@@ -37,6 +37,10 @@ class Golden:
   def parameters(self) -> int:
     return self._meta["param_count"]
 
+  @property
+  def names(self) -> list[str]:
+    return [name for name, *_ in self._json("manifest")]
+
   def tensors(self) -> dict[str, np.ndarray]:
     """The checkpoint, as its file would hold it."""
     return {

@@ -1,11 +1,9 @@
 """The reference's weights give the reference's numbers."""
 
-import functools
-
-import jax
 import pytest
 
 from segjax import convert
+from tests import variables as draws
 from tests.convert import golden
 
 LIMIT = 1e-4
@@ -13,9 +11,10 @@ LIMIT = 1e-4
 
 
 def cases():
-  """Every golden file; those of more than 30 million parameters are heavy."""
+  """Every golden file; large ones, and deep ones to compile, are heavy."""
   for path in golden.files():
-    heavy = golden.load(path).parameters > 30e6
+    reference = golden.load(path)
+    heavy = reference.parameters > 30e6 or len(reference.names) > 1000
     yield pytest.param(
         path, id=path.stem, marks=[pytest.mark.heavy] if heavy else []
     )
@@ -26,7 +25,6 @@ def test_outputs_are_the_reference_s(path):
   """Loaded by name, every compared output is within 1e-4 of the reference."""
   reference = golden.load(path)
   model, variables = convert.load(reference.source, reference.tensors())
-  forward = jax.jit(functools.partial(model.apply, train=False))
-  outputs = jax.device_get(forward(variables, reference.image()))
+  outputs = draws.forward(model, variables, reference.image())
   for key, error in reference.errors(outputs).items():
     assert error < LIMIT, f"{key} is {error:.1e} standard deviations off"

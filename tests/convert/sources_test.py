@@ -1,5 +1,8 @@
 """The names that `convert.load` knows, and the sizes of their networks."""
 
+import itertools
+import re
+
 import jax
 import numpy as np
 import pytest
@@ -8,12 +11,40 @@ from segjax import convert
 from segjax.convert import engine
 from tests.convert import golden
 
-RESNET_FC = {512: 513_000, 2048: 2_049_000}
-VGG_FC = 25_088 * 4096 + 4096 + 4096 * 4096 + 4096 + 4096 * 1000 + 1000
-MOBILENET_FC = 320 * 1280 + 2 * 1280 + 1280 * 1000 + 1000
+
+def fc(*widths):
+  """The parameters of linear layers with biases, one after the other."""
+  return sum(i * o + o for i, o in itertools.pairwise(widths))
+
+
+def hrnet_head(width):
+  """Of HRNet's classifier: bottlenecks, strided and 1x1 convolutions."""
+  total = fc(2048, 1000) + 1024 * 2048 + 3 * 2048
+  for i in range(4):
+    inputs, inner, outputs = width << i, 32 << i, 128 << i
+    total += inputs * inner + 9 * inner**2 + inner * outputs + 4 * inner
+    total += inputs * outputs + 4 * outputs
+    if i < 3:
+      total += 9 * outputs * 2 * outputs + 3 * 2 * outputs
+  return total
+
 
 PARAMETERS = {
     # source: (classes, the reference's parameters without its classifier)
+    "cadene/nasnetalarge": (0, 88_753_150 - fc(4032, 1000)),
+    "cadene/nasnetamobile": (0, 5_289_978 - fc(1056, 1000)),
+    "cadene/xception": (0, 22_855_952 - fc(2048, 1000)),
+    "fyu/drn_c_26_cls": (0, 21_126_584 - fc(512, 1000)),
+    "fyu/drn_c_42_cls": (0, 31_234_744 - fc(512, 1000)),
+    # It keeps a projection that its forward pass never adds.
+    "fyu/drn_c_58_cls": (0, 41_591_608 - fc(512, 1000) - 2048 * 512 - 2 * 512),
+    "fyu/drn_d_105_cls": (0, 54_801_304 - fc(512, 1000)),
+    "fyu/drn_d_22_cls": (0, 16_393_752 - fc(512, 1000)),
+    "fyu/drn_d_38_cls": (0, 26_501_912 - fc(512, 1000)),
+    "fyu/drn_d_54_cls": (0, 35_809_176 - fc(512, 1000)),
+    "hrnet/hrnet_w18_cls": (0, 21_299_004 - hrnet_head(18)),
+    "hrnet/hrnet_w32_cls": (0, 41_232_680 - hrnet_head(32)),
+    "hrnet/hrnet_w48_cls": (0, 77_469_864 - hrnet_head(48)),
     "jvanvugt/unet_valid": (2, 31_030_658),
     "milesial/unet": (2, 31_037_698),
     "milesial/unet_bilinear": (2, 17_263_042),
@@ -32,25 +63,41 @@ PARAMETERS = {
     "mmseg/unet_s5-d16_fcn": (19, 29_062_886),
     "semseg/pspnet101": (19, 68_072_166),
     "semseg/pspnet50": (150, 49_180_908),
-    "timm/resnet101c": (0, 44_568_392 - RESNET_FC[2048]),
-    "timm/resnet101d": (0, 44_568_392 - RESNET_FC[2048]),
-    "timm/resnet50c": (0, 25_576_264 - RESNET_FC[2048]),
-    "timm/resnet50d": (0, 25_576_264 - RESNET_FC[2048]),
+    "timm/mobilenetv1_100": (0, 4_231_976 - fc(1024, 1000)),
+    "timm/resnet101c": (0, 44_568_392 - fc(2048, 1000)),
+    "timm/resnet101d": (0, 44_568_392 - fc(2048, 1000)),
+    "timm/resnet50c": (0, 25_576_264 - fc(2048, 1000)),
+    "timm/resnet50d": (0, 25_576_264 - fc(2048, 1000)),
+    "timm/xception41": (0, 26_969_560 - fc(2048, 1000)),
+    "timm/xception65": (0, 39_916_312 - fc(2048, 1000)),
+    "timm/xception71": (0, 42_338_736 - fc(2048, 1000)),
+    "torchvision/alexnet": (0, 61_100_840 - fc(9216, 4096, 4096, 1000)),
     "torchvision/deeplabv3_resnet101": (21, 60_996_202),
     "torchvision/deeplabv3_resnet50": (21, 42_004_074),
+    "torchvision/densenet121": (0, 7_978_856 - fc(1024, 1000)),
+    "torchvision/densenet161": (0, 28_681_000 - fc(2208, 1000)),
+    "torchvision/densenet169": (0, 14_149_480 - fc(1664, 1000)),
+    "torchvision/densenet201": (0, 20_013_928 - fc(1920, 1000)),
     "torchvision/fcn_resnet101": (21, 54_314_346),
     "torchvision/fcn_resnet50": (21, 35_322_218),
-    "torchvision/mobilenet_v2": (0, 3_504_872 - MOBILENET_FC),
-    "torchvision/resnet101": (0, 44_549_160 - RESNET_FC[2048]),
-    "torchvision/resnet152": (0, 60_192_808 - RESNET_FC[2048]),
-    "torchvision/resnet18": (0, 11_689_512 - RESNET_FC[512]),
-    "torchvision/resnet34": (0, 21_797_672 - RESNET_FC[512]),
-    "torchvision/resnet50": (0, 25_557_032 - RESNET_FC[2048]),
-    "torchvision/resnext50_32x4d": (0, 25_028_904 - RESNET_FC[2048]),
-    "torchvision/vgg16": (0, 138_357_544 - VGG_FC),
-    "torchvision/vgg16_bn": (0, 138_365_992 - VGG_FC),
-    "torchvision/vgg19": (0, 143_667_240 - VGG_FC),
-    "torchvision/vgg19_bn": (0, 143_678_248 - VGG_FC),
+    # Torchvision states it without the auxiliary classifiers.
+    "torchvision/googlenet": (0, 6_624_904 - fc(1024, 1000)),
+    "torchvision/mobilenet_v2": (
+        0,
+        3_504_872 - 320 * 1280 - 2 * 1280 - fc(1280, 1000),
+    ),
+    "torchvision/mobilenet_v3_large": (0, 5_483_032 - fc(960, 1280, 1000)),
+    "torchvision/mobilenet_v3_small": (0, 2_542_856 - fc(576, 1024, 1000)),
+    "torchvision/resnet101": (0, 44_549_160 - fc(2048, 1000)),
+    "torchvision/resnet152": (0, 60_192_808 - fc(2048, 1000)),
+    "torchvision/resnet18": (0, 11_689_512 - fc(512, 1000)),
+    "torchvision/resnet34": (0, 21_797_672 - fc(512, 1000)),
+    "torchvision/resnet50": (0, 25_557_032 - fc(2048, 1000)),
+    "torchvision/resnext50_32x4d": (0, 25_028_904 - fc(2048, 1000)),
+    "torchvision/vgg16": (0, 138_357_544 - fc(25_088, 4096, 4096, 1000)),
+    "torchvision/vgg16_bn": (0, 138_365_992 - fc(25_088, 4096, 4096, 1000)),
+    "torchvision/vgg19": (0, 143_667_240 - fc(25_088, 4096, 4096, 1000)),
+    "torchvision/vgg19_bn": (0, 143_678_248 - fc(25_088, 4096, 4096, 1000)),
     "vainf/deeplabv3plus_resnet101": (21, 58_753_973),
     "vainf/deeplabv3plus_resnet50": (21, 39_761_845),
     "wkentaro/fcn16s_vgg16": (21, 134_815_994),
@@ -88,9 +135,34 @@ def checkpoint(name, classes):
   """Zeros under a reference's names, with another number of classes."""
   reference = golden.load(golden.FOLDER / f"{name.replace('/', '__')}.npz")
   tensors = {k: np.zeros_like(v) for k, v in reference.tensors().items()}
-  for key in ("outc.conv.weight", "outc.conv.bias"):
+  for key in {"outc.conv.weight", "outc.conv.bias"} & set(tensors):
     tensors[key] = np.zeros((classes, *tensors[key].shape[1:]), np.float32)
   return tensors
+
+
+def test_densenet_s_published_names_have_more_dots():
+  """norm.1 in the files of 2017 is norm1 in the library of today."""
+  name, old = "torchvision/densenet121", re.compile(r"(norm|conv)([12])\.")
+  tensors = checkpoint(name, 0)
+  published = {
+      old.sub(r"\1.\2.", k) if "denselayer" in k else k: v
+      for k, v in tensors.items()
+  }
+  assert len(set(published) - set(tensors)) > 500
+  _, want = convert.load(name, tensors)
+  _, got = convert.load(name, published)
+  assert jax.tree.structure(got) == jax.tree.structure(want)
+
+
+def test_what_a_backbone_does_not_have_is_dropped_by_name():
+  """Classifiers and GoogLeNet's auxiliary ones; anything else is an error."""
+  tensors = checkpoint("torchvision/googlenet", 0)
+  assert any(name.startswith("aux1.") for name in tensors)
+  _, variables = convert.load("torchvision/googlenet", tensors)
+  assert not {"aux1", "aux2", "fc"} & set(variables["params"])
+  tensors["inception6a.conv.weight"] = np.zeros((1, 1, 1, 1), np.float32)
+  with pytest.raises(ValueError, match="inception6a"):
+    convert.load("torchvision/googlenet", tensors)
 
 
 @pytest.mark.parametrize("classes", (1, 7))

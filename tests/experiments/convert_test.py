@@ -66,6 +66,10 @@ def test_writes_what_load_gives(checkpoint, tensors, tmp_path):
         ({"source": "torchvision/resnet18"}, "no tensor 'conv1.weight'"),
         ({"checkpoint": "no-such.pth"}, "no checkpoint file 'no-such.pth'"),
         ({"output": ""}, "--output is missing"),
+        (
+            {"source": "semseg/pspnet50", "checkpoint": ""},
+            "get one from github.com/hszhao/semseg",
+        ),
     ),
 )
 def test_a_mistake_is_one_line_and_status_1(
