@@ -1,0 +1,234 @@
+r"""What networks cost: parameters, operations, memory and time.
+
+  python -m experiments.benchmark --models=resnet50,mobilenet_v2 --peer=torch
+  python -m experiments.benchmark --models=configs/unet_camvid.py:cpu \
+      --size=360,480 --batch=4 --train --output=benchmarks/unet.json
+  python -m experiments.benchmark --page=docs/performance.md
+
+A model is a name of `convert.sources()` (what stands behind the slash is enough
+where no other source has it), a backbone if it is a classifier's; or a config.
+Operations and memory are the compiler's own figures for its program, one
+multiplication with its addition counted as two. `--page` measures nothing and
+writes the tables of all files in --results.
+"""
+
+from collections.abc import Sequence
+import datetime
+import functools
+import json
+import os
+import pathlib
+import platform
+import sys
+from typing import Any
+
+from absl import flags
+import jax
+import jaxlib
+import numpy as np
+
+from experiments import build, cli, measure, performance
+from experiments import config as config_lib
+import segjax
+from segjax import convert, losses, ops
+from segjax.training import optimizer
+
+_MODELS = flags.DEFINE_multi_string(
+    "models",
+    [],
+    "Sources or configs, with commas between them; repeat the flag for a"
+    " config whose options have commas.",
+)
+_SIZE = flags.DEFINE_list("size", ["512", "512"], "Height, width of an image.")
+_BATCH = flags.DEFINE_integer("batch", 1, "Images at once.", lower_bound=1)
+_REPETITIONS = flags.DEFINE_integer(
+    "repetitions", 10, "How often each time is taken.", lower_bound=1
+)
+_TRAIN = flags.DEFINE_bool("train", False, "Measures a training step as well.")
+_PEER = flags.DEFINE_enum(
+    "peer", None, ["torch"], "Runs inference of the same network elsewhere."
+)
+_THREADS = flags.DEFINE_integer(
+    "threads", 0, "CPU cores for us and the peer; 0 for all.", lower_bound=0
+)
+_CLASSES = flags.DEFINE_integer(
+    "num_classes", 21, "Of segmentation networks from sources.", lower_bound=2
+)
+_OUTPUT = flags.DEFINE_string("output", None, "The .json file to write.")
+_PAGE = flags.DEFINE_string("page", None, "Writes this page of all results.")
+_RESULTS = flags.DEFINE_string("results", "benchmarks", "Folder of results.")
+
+
+def main(argv: Sequence[str]) -> None:
+  """Measures, or writes the page.
+
+  Raises:
+    ValueError: a flag that cannot be, an unknown model.
+    FileNotFoundError: a config that is not there.
+  """
+  if argv[1:]:
+    raise ValueError(f"cannot read {argv[1]!r}: every argument is a --flag")
+  if _PAGE.value:
+    page = performance.page(pathlib.Path(_RESULTS.value))
+    pathlib.Path(_PAGE.value).write_text(page)
+    print(f"wrote {_PAGE.value}")
+    return
+  size = parse_size(_SIZE.value)
+  names = split(_MODELS.value)
+  if not names:
+    raise ValueError("--models is missing; see --help")
+  subjects = [subject(name, _CLASSES.value) for name in names]
+  cores = _limit_cores(_THREADS.value)
+  peer = _peer(cores) if _PEER.value else None
+  results = about(cores)
+  if results["load_before"] > 0.5:
+    print(
+        f"note: the machine is busy (load average {results['load_before']:.1f})"
+        "; times, PyTorch's above all, mean little until it is idle"
+    )
+  print(performance.HEADER, flush=True)
+  for one in subjects:
+    found = measure.measure(
+        one,
+        size=size,
+        batch=_BATCH.value,
+        repetitions=_REPETITIONS.value,
+        train=_TRAIN.value,
+        peer=peer,
+    )
+    results["models"].append(found)
+    print(performance.row(found), flush=True)
+    jax.clear_caches()
+  if _OUTPUT.value:
+    path = pathlib.Path(_OUTPUT.value)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(results, indent=2) + "\n")
+    print(f"wrote {path}")
+
+
+def split(values: Sequence[str]) -> list[str]:
+  """The names in the values of --models: commas part them, but not options."""
+  names = []
+  for value in values:
+    names += [value] if ":" in value.partition(",")[0] else value.split(",")
+  return [name.strip() for name in names if name.strip()]
+
+
+def parse_size(values: Sequence[str]) -> tuple[int, int]:
+  """["512", "1024"] as numbers, one number as a square."""
+  numbers = [int(v) for v in values if v.strip().isdigit()]
+  if len(numbers) != len(values) or len(numbers) not in (1, 2) or 0 in numbers:
+    raise ValueError(
+        f"--size={','.join(values)} must be HEIGHT,WIDTH in pixels"
+    )
+  return numbers[0], numbers[-1]
+
+
+def subject(name: str, num_classes: int = 21) -> measure.Subject:
+  """The network of a source or a config, and its training step.
+
+  A source's network trains with SGD on cross-entropy, a backbone on
+  `measure.features_loss`.
+
+  Raises:
+    ValueError: no such source; the message lists them.
+    FileNotFoundError: no such config.
+  """
+  if name.partition(":")[0].endswith(".py"):
+    return _from_config(name)
+  found = [s for s in convert.sources() if s.partition("/")[2] == name]
+  full = found[0] if len(found) == 1 else name
+  if len(found) > 1:
+    raise ValueError(f"{name!r} may be {' or '.join(found)}; name one of them")
+  source = convert.source(full)
+  loss_fn = losses.combine({"logits": (losses.cross_entropy, 1.0)})
+  return measure.Subject(
+      full,
+      source.build(num_classes),
+      num_classes,
+      measure.features_loss if source.classes is None else loss_fn,
+      optimizer.optimizer(name="sgd", learning_rate=0.01, weight_decay=1e-4),
+      dict(preprocess=functools.partial(ops.normalize, preset="imagenet")),
+  )
+
+
+def _from_config(name: str) -> measure.Subject:
+  config = config_lib.load(name)
+  num_classes = len(build.labels(config))
+  tx, schedule = build.optimizer(config)
+  return measure.Subject(
+      name,
+      build.model(config, num_classes),
+      num_classes,
+      build.loss(config, num_classes),
+      tx,
+      dict(
+          preprocess=build.preprocess(config),
+          schedule=schedule,
+          remat=config.remat,
+          microbatches=config.accumulation_steps,
+      ),
+      build.dtype(config),
+  )
+
+
+def about(cores: int) -> dict[str, Any]:
+  """Where and how it was measured, and an empty list of models."""
+  device = jax.devices()[0]
+  return {
+      "command": "python -m experiments.benchmark " + " ".join(sys.argv[1:]),
+      "date": datetime.date.today().isoformat(),
+      "device": device.device_kind,
+      "devices": jax.device_count(),
+      "cpu": _cpu(),
+      "cores": cores,
+      "load_before": os.getloadavg()[0],
+      "versions": {
+          "segjax": segjax.__version__,
+          "jax": jax.__version__,
+          "jaxlib": jaxlib.__version__,
+          "numpy": np.__version__,
+          "python": platform.python_version(),
+      },
+      "models": [],
+  }
+
+
+def _limit_cores(wanted: int) -> int:
+  """Keeps this process on `wanted` cores; how many it has then."""
+  if not hasattr(os, "sched_setaffinity"):
+    if wanted:
+      raise ValueError("--threads needs Linux")
+    return os.cpu_count()
+  there = sorted(os.sched_getaffinity(0))
+  if wanted > len(there):
+    raise ValueError(f"--threads={wanted}, but there are {len(there)} cores")
+  # XLA has a thread for each core that the process may use when it starts.
+  os.sched_setaffinity(0, there[: wanted or None])
+  return wanted or len(there)
+
+
+def _peer(cores: int) -> Any:
+  try:
+    import torch
+
+    from experiments import torch_peer
+  except ModuleNotFoundError as error:
+    raise ValueError(
+        f"--peer=torch needs PyTorch ({error}): pip install 'segjax[torch]'"
+    ) from None
+  torch.set_num_threads(cores)
+  return torch_peer.Peer
+
+
+def _cpu() -> str:
+  try:
+    lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+  except OSError:
+    return platform.processor()
+  names = [x.partition(":")[2].strip() for x in lines if "model name" in x]
+  return names[0] if names else platform.processor()
+
+
+if __name__ == "__main__":
+  cli.run(main)
