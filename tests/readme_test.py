@@ -69,3 +69,12 @@ def test_make_targets_of_the_readme_exist():
       r"`make ([\w-]+)`", (ROOT / "README.md").read_text()
   ):
     assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_the_number_of_sources_is_counted():
+  from segjax import convert
+
+  stated = re.search(
+      r"of the (\d+) checkpoint sources", (ROOT / "README.md").read_text()
+  )
+  assert int(stated[1]) == len(convert.sources())

@@ -8,7 +8,7 @@ import functools
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Shaped
+from jaxtyping import Array, Float, Int, Shaped
 import numpy as np
 
 
@@ -63,6 +63,13 @@ def resize_bilinear(
   return x
 
 
+def nearest_index(size: int, target: int) -> Int[np.ndarray, " target"]:
+  """The source pixel of each target pixel on one axis; see `resize_nearest`."""
+  ratio = np.float32(size) / np.float32(target)
+  at = np.floor(np.arange(target, dtype=np.float32) * ratio)
+  return np.minimum(at.astype(np.int32), size - 1)
+
+
 def resize_nearest(
     x: Shaped[Array, "n h w *c"], size: tuple[int, int]
 ) -> Shaped[Array, "n h2 w2 *c"]:
@@ -72,8 +79,5 @@ def resize_nearest(
   """
   for axis, target in zip((1, 2), size):
     if target != x.shape[axis]:
-      ratio = np.float32(x.shape[axis]) / np.float32(target)
-      at = np.floor(np.arange(target, dtype=np.float32) * ratio)
-      at = np.minimum(at.astype(np.int32), x.shape[axis] - 1)
-      x = jnp.take(x, at, axis=axis)
+      x = jnp.take(x, nearest_index(x.shape[axis], target), axis=axis)
   return x

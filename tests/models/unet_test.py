@@ -50,14 +50,19 @@ def test_mirrored_tiles_are_the_unpadded_network_on_a_reflected_image():
   """Fig. 2: what the caller of the unpadded network does, done inside."""
   image = jax.random.normal(jax.random.key(0), (1, 40, 52, 1))
   whole = unet.UNet(2, TINY, "mirror")
-  variables = whole.init(jax.random.key(1), image, train=False)
+  init = jax.jit(functools.partial(whole.init, train=False))
+  variables = init(jax.random.key(1), image)
   margin = (unet.valid_tile(40, 3)[0] - unet.valid_tile(40, 3)[1]) // 2
   tiles = [unet.valid_tile(s, 3)[0] for s in (40, 52)]
   pads = [(margin, t - s - margin) for t, s in zip(tiles, (40, 52))]
   reflected = np.pad(image, ((0, 0), *pads, (0, 0)), mode="reflect")
   bare = unet.UNet(2, TINY, "valid")
-  want = bare.apply(variables, reflected, train=False)["logits"]
-  got = whole.apply(variables, image, train=False)["logits"]
+  want, got = (
+      jax.jit(functools.partial(model.apply, train=False))(variables, x)[
+          "logits"
+      ]
+      for model, x in ((bare, reflected), (whole, image))
+  )
   np.testing.assert_allclose(got, want[:, :40, :52], rtol=1e-4, atol=1e-5)
 
 
@@ -76,7 +81,8 @@ def test_every_parameter_gets_a_gradient():
       3, TINY, "same", fcn_head=True, dropout_rate=0.0, norm=layers.BatchNorm
   )
   image = jax.random.normal(jax.random.key(0), (2, 17, 22, 3))
-  variables = model.init(jax.random.key(1), image, train=False)
+  init = jax.jit(functools.partial(model.init, train=False))
+  variables = init(jax.random.key(1), image)
 
   def objective(params):
     outputs, _ = model.apply(
