@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from segjax import data
+from segjax.training import pictures
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".gif")
 
@@ -84,13 +85,12 @@ def overlay(
     opacity: float = 0.55,
 ) -> UInt8[np.ndarray, "h w 3"]:
   """The image under the colours of its classes; void stays as it is."""
-  colour = labels.colours()[label]
-  weight = opacity * (label != data.VOID)[..., None]
-  return np.rint((1 - weight) * image + weight * colour).astype(np.uint8)
+  mixed = pictures.overlay(image, labels.colours()[label], opacity)
+  return np.where((label == data.VOID)[..., None], image, mixed)
 
 
 def with_legend(
-    pictures: Sequence[UInt8[np.ndarray, "h w 3"]],
+    panels: Sequence[UInt8[np.ndarray, "h w 3"]],
     label: UInt8[np.ndarray, "h w"],
     labels: data.LabelSet,
 ) -> Image.Image:
@@ -109,15 +109,15 @@ def with_legend(
   sheet = Image.new(
       "RGB",
       (
-          width * len(pictures) + 3 * unit + round(room),
+          width * len(panels) + 3 * unit + round(room),
           max(height, row * (len(lines) + 1)),
       ),
       "white",
   )
-  for i, picture in enumerate(pictures):
+  for i, picture in enumerate(panels):
     sheet.paste(Image.fromarray(picture), (i * width, 0))
   draw = ImageDraw.Draw(sheet)
-  left = width * len(pictures) + unit // 2
+  left = width * len(panels) + unit // 2
   for i, (index, line) in enumerate(zip(present, lines)):
     top = row * i + unit // 2
     box = (left, top, left + unit, top + unit)
