@@ -12,6 +12,7 @@ ROOT = pathlib.Path(__file__).parent.parent
 DOCUMENTS = [
     ROOT / "README.md",
     ROOT / "Makefile",
+    ROOT / "checkpoints" / "README.md",
     *sorted((ROOT / "docs").glob("*.md")),
     *sorted((ROOT / "configs").glob("*.py")),
     *sorted((ROOT / "experiments").glob("*.py")),

@@ -1,8 +1,8 @@
 """Convolution with PyTorch's geometry, in the form that its device runs best.
 
 Every function here has one meaning and may have several implementations; which
-one runs is decided from static shapes and the backend, by measurement
-(`docs/performance.md`).
+one runs is decided from static shapes and the backend. So far the choice differs
+on CPUs alone.
 """
 
 from collections.abc import Sequence

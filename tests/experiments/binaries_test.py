@@ -162,3 +162,15 @@ def test_exported_weights_predict_as_the_run_does(workdir, tmp_path):
   assert np.mean(masks[0] == masks[1]) > 0.95
   message = failure("export", f"--workdir={workdir}", f"--output={out}")
   assert "exists already" in message
+
+
+def test_the_published_weights_predict(tmp_path):
+  """checkpoints/README.md: from a clone, on a photograph of one's own."""
+  photo = tmp_path / "street.png"
+  Image.fromarray(np.full((90, 120, 3), (60, 120, 200), np.uint8)).save(photo)
+  weights = ROOT / "checkpoints" / "unet_camvid_cpu"
+  run("predict", f"--workdir={weights}", f"--output={tmp_path}", photo)
+  with Image.open(tmp_path / "street_mask.png") as mask:
+    label = np.asarray(mask)
+  assert label.shape == (90, 120)
+  assert label.max() < 11
