@@ -4,13 +4,10 @@ import functools
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import pytest
 
 from tests import variables as draws
-from tests.models.tiny import CLASSES, MODELS
-
-FAST_TO_COMPILE = {"xla_backend_optimization_level": 0}
+from tests.models.tiny import CLASSES, MODELS, NOT_CLASS_MAPS
 
 everyone = pytest.mark.parametrize("name", MODELS)
 
@@ -33,9 +30,10 @@ def test_outputs_are_as_large_as_the_image(name, size, train):
       rngs={"dropout": jax.random.key(0)},
   )[0]
   assert sorted(outputs) == keys
-  for logits in outputs.values():
-    assert logits.shape == (2, *size, CLASSES)
-    assert logits.dtype == jnp.float32
+  for key, y in outputs.items():
+    assert y.shape[0] == 2
+    assert key in NOT_CLASS_MAPS or y.shape == (2, *size, CLASSES), key
+    assert y.dtype == jnp.float32
 
 
 @everyone
@@ -50,56 +48,6 @@ def test_training_and_evaluation_have_the_same_parameters(name):
       for train in (True, False)
   ]
   assert trees[0] == trees[1]
-
-
-@everyone
-def test_every_parameter_has_a_gradient(name):
-  """No head and no layer is left out of the outputs' sum."""
-  model, _ = MODELS[name]
-  rng = np.random.default_rng(0)
-  image = rng.standard_normal((4, 33, 33, 3)).astype(np.float32)
-  variables = draws.draw(model, image)
-
-  def objective(params):
-    outputs, _ = model.apply(
-        variables | {"params": params},
-        image,
-        train=True,
-        mutable=["batch_stats"],
-        rngs={"dropout": jax.random.key(0)},
-    )
-    weights = np.random.default_rng(1)
-    return sum(
-        jnp.sum(y * weights.standard_normal(y.shape)) for y in outputs.values()
-    )
-
-  gradients = jax.jit(jax.grad(objective), compiler_options=FAST_TO_COMPILE)(
-      variables["params"]
-  )
-  for path, gradient in jax.tree_util.tree_leaves_with_path(gradients):
-    assert np.any(gradient != 0), jax.tree_util.keystr(path)
-    assert np.all(np.isfinite(gradient)), jax.tree_util.keystr(path)
-
-
-@everyone
-def test_training_changes_all_batch_statistics(name):
-  model, _ = MODELS[name]
-  rng = np.random.default_rng(0)
-  image = rng.standard_normal((4, 33, 33, 3)).astype(np.float32)
-  variables = draws.draw(model, image)
-  if "batch_stats" not in variables:
-    assert name.startswith(("FCN", "UNet")), "the papers without BatchNorm"
-    return
-  apply = functools.partial(model.apply, train=True, mutable=["batch_stats"])
-  _, updates = jax.jit(apply, compiler_options=FAST_TO_COMPILE)(
-      variables, image, rngs={"dropout": jax.random.key(0)}
-  )
-  changed = jax.tree.map(
-      lambda a, b: bool(np.any(a != b)),
-      variables["batch_stats"],
-      updates["batch_stats"],
-  )
-  assert jax.tree.all(changed), changed
 
 
 @everyone

@@ -27,7 +27,7 @@ MODELS = {
         fcn.DilatedFCN(convs=2, concat_input=True, aux_features=4, **RESNET),
         ["aux", "logits"],
     ),
-    "UNet": (unet.UNet(CLASSES, features=(2, 2, 4)), ["logits"]),
+    "UNet": (unet.UNet(CLASSES, features=(4, 4, 8)), ["logits"]),
     "PSPNet": (pspnet.PSPNet(aux_features=4, **RESNET), ["aux", "logits"]),
     "DeepLabV3": (
         deeplab_v3.DeepLabV3(aux_features=4, head_convs=1, **RESNET),
@@ -50,3 +50,6 @@ MODELS = {
         ["aux", "logits"],
     ),
 }
+
+NOT_CLASS_MAPS: tuple[str, ...] = ()
+"""Outputs of another shape than (n, h, w, classes); their tests say which."""
