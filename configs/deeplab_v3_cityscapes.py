@@ -1,4 +1,4 @@
-r"""DeepLabv3 with ResNet-101 on Cityscapes (arXiv:1706.05587, appendix B).
+r"""DeepLabv3 R-101 on Cityscapes (Chen 2017, arXiv:1706.05587, appendix B).
 
 Paper: 77.23 % mIoU on val at output stride 16 (Table 8), 79.30 at 8 with scales
 and mirror images. Ours: not run yet. Cost: unknown; 90 000 steps of 16 crops

@@ -1,4 +1,4 @@
-r"""DeepLabv3 with ResNet-101 on PASCAL VOC 2012 (arXiv:1706.05587, Sec. 4.1).
+r"""DeepLabv3 R-101 on PASCAL VOC 2012 (Chen 2017, arXiv:1706.05587, Sec. 4.1).
 
 Paper: 77.21 % mIoU on val (Table 6, OS=16), 78.51 evaluated at output stride 8,
 79.77 with scales and mirror images too. Ours: not run yet.

@@ -1,4 +1,4 @@
-r"""DeepLabv3+ with ResNet-18 on CamVid (arXiv:1802.02611).
+r"""DeepLabv3+ R-18 on CamVid (Chen et al. 2018, arXiv:1802.02611).
 
 Paper: none on CamVid. Ours: not run yet. Cost: unknown; 12 000 steps of 8
 crops of 352x480.

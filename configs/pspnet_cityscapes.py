@@ -1,4 +1,4 @@
-r"""PSPNet with ResNet-101 on Cityscapes (arXiv:1612.01105, Sec. 5.4).
+r"""PSPNet R-101 on Cityscapes (Zhao et al. 2017, arXiv:1612.01105, Sec. 5.4).
 
 Paper: 78.4 % mIoU on test, 80.2 with the coarse annotations (Table 8). Ours:
 not run yet. Cost: unknown; 90 000 steps of 16 crops of 713x713.

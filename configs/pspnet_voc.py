@@ -1,4 +1,4 @@
-r"""PSPNet with ResNet-101 on PASCAL VOC 2012 (arXiv:1612.01105, Sec. 5.3).
+r"""PSPNet R-101 on PASCAL VOC 2012 (Zhao 2017, arXiv:1612.01105, Sec. 5.3).
 
 Paper: 82.6 % mIoU on test (Table 6), 85.4 with MS-COCO as well; it states none
 on val. Ours: not run yet. Cost: unknown; 30 000 steps of 16 crops of 473x473.

@@ -1,4 +1,4 @@
-r"""U-Net with padded convolutions and BatchNorm on CamVid (arXiv:1505.04597).
+r"""Padded U-Net on CamVid (Ronneberger et al. 2015, arXiv:1505.04597).
 
 Paper: none; it segments cells (ISBI 2012). Ours: `:cpu` 59.0 % mIoU on
 validation (results/unet_camvid_cpu); the full one is not run yet. Cost: `:cpu`
