@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from experiments import prepare
+from experiments import dataset_flags
 from segjax import data
 from tests.data.datasets import layouts
 
@@ -32,15 +32,16 @@ def test_prepares_once_and_says_what_is_there(tmp_path):
   )
   first, _ = run(*flags)
   assert first[0].startswith("Note: test is left out")
-  assert first[1] == f"Prepared in {tmp_path}/data/camvid/1.0.0:"
-  assert [line.split() for line in first[2:]] == [
+  assert first[1].startswith("Note: Images found (as published): train 2 (367)")
+  assert first[2] == f"Prepared in {tmp_path}/data/camvid/1.0.0:"
+  assert [line.split() for line in first[3:]] == [
       ["train", "2", "images"],
       ["validation", "1", "images"],
   ]
   second, _ = run(*flags)
   assert second == [
       f"Already prepared in {tmp_path}/data/camvid/1.0.0:",
-      *first[2:],
+      *first[3:],
   ]
   third, _ = run(*flags, "--overwrite")
   assert third == first
@@ -106,9 +107,11 @@ def test_debug_shows_the_trace_back(tmp_path):
 @pytest.mark.parametrize("option", ("size", "=3", "a b=3"))
 def test_an_option_is_name_and_value(option):
   with pytest.raises(ValueError, match="--option=name=value"):
-    prepare.parse_options([option])
+    dataset_flags.parse_options([option])
 
 
 def test_options_are_literals_or_words():
-  parsed = prepare.parse_options(["a=3", "b=(1, 2)", "c=word", "d=", "e=x=y"])
+  parsed = dataset_flags.parse_options(
+      ["a=3", "b=(1, 2)", "c=word", "d=", "e=x=y"]
+  )
   assert parsed == {"a": 3, "b": (1, 2), "c": "word", "d": "", "e": "x=y"}

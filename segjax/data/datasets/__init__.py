@@ -10,7 +10,8 @@ import difflib
 import importlib
 import inspect
 import os
-import shutil
+import pathlib
+import shlex
 from typing import Any
 
 from segjax.data import labels as labels_lib
@@ -28,9 +29,17 @@ __all__ = [
 ]
 
 _BUILDERS = {
+    "ade20k": "Ade20k",
     "camvid": "Camvid",
+    "camvid32": "Camvid32",
     "cityscapes": "Cityscapes",
+    "coco_stuff": "CocoStuff",
+    "coco_voc": "CocoVoc",
+    "folder": "Folder",
+    "isbi2012": "Isbi2012",
+    "pascal_context": "PascalContext",
     "shapes": "Shapes",
+    "sunrgbd": "Sunrgbd",
     "voc2012": "Voc2012",
 }
 _TFDS_KEYWORDS = {"self", "data_dir", "config", "version", "file_format"}
@@ -110,7 +119,8 @@ def prepare(
     name: see the module's docstring.
     data_dir: the folder of prepared data sets, made if need be.
     manual_dir: the folder with the downloads, see docs/datasets.md.
-    overwrite: deletes what is prepared and builds it again.
+    overwrite: builds again what is prepared. The new data set lies beside
+      the old one until it is complete; if it fails, the old one stays.
     progress: shows one line of progress on stderr.
     **options: as for `builder`.
 
@@ -119,10 +129,17 @@ def prepare(
     ValueError: naming the file that is damaged or not as it should be.
   """
   made = builder(name, data_dir, **options)
-  if overwrite and is_prepared(made):
-    shutil.rmtree(made.data_path)
-    made = builder(name, data_dir, **options)
-  prepare_lib.prepare(made, manual_dir, progress)
+  if not (overwrite and is_prepared(made)):
+    prepare_lib.prepare(made, manual_dir, progress)
+    return made
+  new = prepare_lib.replace(
+      pathlib.Path(made.data_path),
+      lambda beside: builder(name, beside, **options),
+      manual_dir,
+      progress,
+  )
+  made = builder(name, data_dir, **options)
+  made.notes = getattr(new, "notes", ())
   return made
 
 
@@ -149,9 +166,7 @@ def open_source(
     if made.MANUAL_DOWNLOAD_INSTRUCTIONS:
       command.append("--manual_dir=DIR")
     command.append(f"--data_dir={data_dir}")
-    command += [
-        f"--option={k}={v!r}".replace(" ", "") for k, v in options.items()
-    ]
+    command += [shlex.quote(f"--option={k}={v}") for k, v in options.items()]
     raise FileNotFoundError(
         f"Data set {name!r} is not prepared in {data_dir}; run: "
         f"{' '.join(command)}"

@@ -1,7 +1,9 @@
 """Files out of zips, tars and folders, never unpacked onto the disk.
 
 A damaged archive, or one without the member that is asked for, is a
-ValueError or FileNotFoundError that names the archive.
+ValueError or FileNotFoundError that names the archive. Only plain files are
+members: links and devices are not there. A member that declares more bytes
+than LIMIT is refused before it is read.
 """
 
 from collections.abc import Iterator
@@ -12,6 +14,7 @@ import lzma
 import os
 import pathlib
 import re
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -23,8 +26,15 @@ _DAMAGE = (
     lzma.LZMAError,
     EOFError,
     NotImplementedError,  # zipfile: a compression method from random bytes.
+    RuntimeError,  # zipfile: a member behind a password.
+    ValueError,  # Names and numbers in headers that are none.
+    OverflowError,
+    struct.error,
     OSError,
 )
+LIMIT = 1 << 30
+"""The most bytes of one member, so that a bomb does not fill the memory."""
+_KEPT = 4 << 30  # Of a compressed tar, all members together.
 
 
 class Archive:
@@ -41,19 +51,30 @@ class Archive:
     """Every member that is a file, with forward slashes, in any order."""
     raise NotImplementedError
 
+  def _size(self, name: str) -> int:
+    """The bytes that a member will fill, as its header declares them."""
+    raise NotImplementedError
+
   def _read(self, name: str) -> bytes:
     raise NotImplementedError
 
-  def read(self, name: str) -> bytes:
+  def read(self, name: str, limit: int = LIMIT) -> bytes:
     """The content of one member.
 
     Raises:
       FileNotFoundError: if there is no such member.
-      ValueError: if the archive is damaged, or the name leaves it.
+      ValueError: if the archive is damaged, the name leaves it, or the member
+        is larger than `limit` bytes.
     """
     if name.startswith("/") or ".." in name.split("/"):
       raise ValueError(f"{self.path}: {name!r} is not a name inside it.")
     self.file(name)
+    with damage(self.path, name):
+      size = self._size(name)
+    if size > limit:
+      raise ValueError(
+          f"{self.path}: {name} declares {size} bytes; the limit is {limit}."
+      )
     with damage(self.path, name):
       return self._read(name)
 
@@ -104,11 +125,19 @@ class Folder(Archive):
   """An unpacked archive."""
 
   def names(self) -> list[str]:
-    return [
-        pathlib.Path(root, file).relative_to(self.path).as_posix()
-        for root, _, files in os.walk(self.path, followlinks=True)
-        for file in files
-    ]
+    found, seen = [], set()
+    for root, folders, files in os.walk(self.path, followlinks=True):
+      real = os.path.realpath(root)
+      if real in seen:  # A link back to a folder above it.
+        folders.clear()
+        continue
+      seen.add(real)
+      inside = pathlib.Path(root).relative_to(self.path)
+      found += [(inside / file).as_posix() for file in files]
+    return found
+
+  def _size(self, name: str) -> int:
+    return (self.path / name).stat().st_size
 
   def _read(self, name: str) -> bytes:
     return (self.path / name).read_bytes()
@@ -127,6 +156,9 @@ class Zip(Archive):
 
   def names(self) -> list[str]:
     return [i.filename for i in self._zip.infolist() if not i.is_dir()]
+
+  def _size(self, name: str) -> int:
+    return self._zip.getinfo(name).file_size
 
   def _read(self, name: str) -> bytes:
     return self._zip.read(name)
@@ -150,6 +182,9 @@ class Tar(Archive):
   def names(self) -> list[str]:
     return list(self._members)
 
+  def _size(self, name: str) -> int:
+    return self._members[name].size
+
   def _read(self, name: str) -> bytes:
     return self._tar.extractfile(self._members[name]).read()
 
@@ -159,11 +194,14 @@ class CompressedTar(Archive):
 
   def __init__(self, path: str | os.PathLike, keep: str):
     super().__init__(path)
-    self._content = {}
+    self._content, total = {}, 0
     with damage(self.path), tarfile.open(self.path, "r:*") as tar:
       for member in tar:
         name = member.name.removeprefix("./")
         if member.isfile() and re.fullmatch(keep, name):
+          total += member.size
+          if total > _KEPT:
+            raise EOFError(f"its files declare more than {_KEPT} bytes")
           self._content[name] = tar.extractfile(member).read()
       # gzip's checksum stands behind the last byte.
       while tar.fileobj.read(1 << 20):
@@ -171,6 +209,9 @@ class CompressedTar(Archive):
 
   def names(self) -> list[str]:
     return list(self._content)
+
+  def _size(self, name: str) -> int:
+    return len(self._content[name])
 
   def _read(self, name: str) -> bytes:
     return self._content[name]
@@ -197,6 +238,17 @@ def open_archive(path: pathlib.Path, *, keep: str = ".*") -> Archive:
   if path.suffix == ".tar":
     return Tar(path)
   return CompressedTar(path, keep)
+
+
+def open_either(root: pathlib.Path, packed: str, folder: str) -> Archive:
+  """The archive `packed` under `root`, or `root` if it has `folder` instead.
+
+  Raises:
+    FileNotFoundError: naming both, if there is neither.
+    ValueError: if the archive is damaged.
+  """
+  found = find(root, packed, folder)
+  return Folder(root) if found.name == folder else open_archive(found)
 
 
 def find(root: pathlib.Path, *names: str) -> pathlib.Path:

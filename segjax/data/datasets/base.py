@@ -2,44 +2,31 @@
 
 import abc
 from collections.abc import Iterator, Mapping
-import contextlib
 import dataclasses
 import functools
-import io
 import pathlib
-import struct
 from typing import Any, ClassVar
-import warnings
-import zlib
 
-import cv2
 import numpy as np
-from PIL import Image
 import tensorflow_datasets as tfds
 import tqdm
 
 from segjax.data import labels
-from segjax.data.datasets import archive
+from segjax.data.datasets import archive, codecs
 
-_UNDECODABLE = (
-    OSError,
-    EOFError,
-    SyntaxError,  # Pillow's word for a broken PNG.
-    ValueError,
-    struct.error,
-    zlib.error,
-    Image.DecompressionBombError,
-)
 _EXAMPLES_PER_SHARD = 128  # TFDS holds one shard in memory as it writes it.
 
 
 @dataclasses.dataclass(frozen=True)
 class Pair:
-  """An image and its label map, as files that have not been read yet."""
+  """An image and its label map, as files that have not been read yet.
+
+  Without a label, as in the test split of a challenge, all of it is void.
+  """
 
   id: str
   image: archive.File
-  label: archive.File
+  label: archive.File | None = None
 
 
 class Builder(tfds.core.ShardBasedBuilder, skip_registration=True):
@@ -55,12 +42,14 @@ class Builder(tfds.core.ShardBasedBuilder, skip_registration=True):
     LABELS: the classes, in the order of the train ids.
     TRAIN_IDS: {value in the label files: train id or 255}; another value is
       an error that names the file.
+    COUNTS: {split: images} as published; a build that differs has a note.
     notes: what the user should know about the build that has just run.
     bar: counts the images that are done during a build.
   """
 
   LABELS: ClassVar[labels.LabelSet]
   TRAIN_IDS: ClassVar[Mapping[int, int]]
+  COUNTS: ClassVar[Mapping[str, int]] = {}
   notes: tuple[str, ...] = ()
   bar: tqdm.tqdm | None = None
 
@@ -82,35 +71,47 @@ class Builder(tfds.core.ShardBasedBuilder, skip_registration=True):
 
   def read(self, pair: Pair) -> tuple[bytes, np.ndarray]:
     """An encoded image (PNG or JPEG) and its label map, uint8 (h, w)."""
-    encoded = pair.image.read()
-    with decodable(pair.image):
-      image = decode(encoded)
+    encoded, size = self.read_image(pair.image)
+    if pair.label is None:
+      return encoded, np.full(size, labels.VOID, np.uint8)
     label = self.decode_label(pair.label)
-    if label.shape != (image.height, image.width):
-      raise ValueError(
+    if label.shape != size:
+      turned = label.shape == size[::-1]
+      raise codecs.WrongSizeError(
           f"{pair.label} is {label.shape[0]} x {label.shape[1]} (height x "
-          f"width), but its image {pair.image} is "
-          f"{image.height} x {image.width}."
+          f"width), but its image {pair.image} is {size[0]} x {size[1]}."
+          + " Is the mask turned by an EXIF tag of the image?" * turned
       )
     return encoded, self.train_ids(label, str(pair.label))
 
+  def read_image(self, file: archive.File) -> tuple[bytes, tuple[int, int]]:
+    """An encoded PNG or JPEG that is intact, and its height and width."""
+    encoded = file.read()
+    with codecs.decodable(file):
+      image = codecs.decode(encoded)
+    return encoded, (image.height, image.width)
+
   def decode_label(self, file: archive.File) -> np.ndarray:
     """The values of a label file; the indices, where it has a palette."""
-    with decodable(file):
-      image = decode(file.read())
-    if image.mode not in ("L", "P"):
+    with codecs.decodable(file):
+      image = codecs.decode(file.read())
+    frames = getattr(image, "n_frames", 1)
+    if image.mode not in ("L", "P") or frames > 1:
       raise ValueError(
           f"{file} must hold one 8-bit class number a pixel (PNG of mode L "
-          f"or P); its mode is {image.mode}."
+          f"or P); its mode is {image.mode}, with {frames} frame(s)."
       )
     return np.asarray(image)
 
   def train_ids(self, label: np.ndarray, file: str) -> np.ndarray:
     """Maps the values of a label file to train ids."""
-    ids = _lookup(tuple(self.TRAIN_IDS.items()))[label]
+    table = _lookup(tuple(self.TRAIN_IDS.items()))
+    label = np.asarray(label)
+    known = (label >= 0) & (label < len(table))
+    ids = np.where(known, table[np.where(known, label, 0)], -1)
     if np.any(ids < 0):
       values = ", ".join(str(v) for v in np.unique(label[ids < 0])[:5])
-      raise ValueError(
+      raise codecs.WrongLabelError(
           f"{file} has label {values}; possible are "
           f"{_ranges(self.TRAIN_IDS)}."
       )
@@ -140,6 +141,7 @@ class Builder(tfds.core.ShardBasedBuilder, skip_registration=True):
     for split, pairs in splits.items():
       if not pairs:
         raise FileNotFoundError(f"{root}: found no image for split {split}.")
+    self.notes += self._miscounts(splits)
     sizes = {split: [None] * len(pairs) for split, pairs in splits.items()}
     self.info.metadata["sizes"] = sizes
     if self.bar is not None:
@@ -151,6 +153,17 @@ class Builder(tfds.core.ShardBasedBuilder, skip_registration=True):
       shards[split] = [functools.partial(write, start) for start in starts]
     return shards
 
+  def _miscounts(self, splits: Mapping[str, list[Pair]]) -> tuple[str, ...]:
+    counts = {
+        s: (len(pairs), self.COUNTS.get(s)) for s, pairs in splits.items()
+    }
+    wrong = [
+        f"{s} {n} ({p})" for s, (n, p) in counts.items() if p not in (n, None)
+    ]
+    if not wrong:
+      return ()
+    return (f"Images found (as published): {', '.join(wrong)}.",)
+
   def _shard(
       self, pairs: list[Pair], sizes: list, start: int
   ) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -160,7 +173,8 @@ class Builder(tfds.core.ShardBasedBuilder, skip_registration=True):
       sizes[i] = label.shape
       if self.bar is not None:
         self.bar.update()
-      yield i, {"image": image, "label": encode(label), "id": pairs[i].id}
+      name = pairs[i].id.encode("utf-8", errors="replace").decode()
+      yield i, {"image": image, "label": codecs.encode(label), "id": name}
 
 
 def pair_up(
@@ -189,50 +203,11 @@ def pair_up(
   return [Pair(i, images[i], masks[i]) for i in sorted(images)]
 
 
-def decode(encoded: bytes) -> Image.Image:
-  """Decodes a PNG or JPEG completely, checksums included.
-
-  OpenCV decodes the images at run time, but returns what it has got of a
-  file that was cut short; and it turns palette indices into colours.
-  """
-  with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    image = Image.open(io.BytesIO(encoded))
-    if image.format not in ("PNG", "JPEG", "MPO"):
-      raise ValueError(f"a {image.format} file")
-    if image.format == "PNG":
-      image.verify()
-      image = Image.open(io.BytesIO(encoded))
-    image.load()
-  return image
-
-
-def encode(label: np.ndarray) -> bytes:
-  """A label map as a PNG with one channel of 8 bits."""
-  ok, encoded = cv2.imencode(".png", label)
-  if not ok:
-    raise ValueError(f"OpenCV cannot encode a label map {label.shape}.")
-  return encoded.tobytes()
-
-
-@contextlib.contextmanager
-def decodable(file: archive.File) -> Iterator[None]:
-  """Turns what decoding `file` raises into one ValueError that names it."""
-  try:
-    yield
-  except FileNotFoundError:
-    raise
-  except _UNDECODABLE as error:
-    if str(file.archive.path) in str(error):
-      raise
-    raise ValueError(
-        f"{file} is not an intact PNG or JPEG ({error})."
-    ) from error
-
-
 @functools.lru_cache(maxsize=8)
 def _lookup(train_ids: tuple[tuple[int, int], ...]) -> np.ndarray:
-  table = np.full(256, -1, np.int16)
+  table = np.full(
+      max(256, *(value + 1 for value, _ in train_ids)), -1, np.int16
+  )
   for value, train_id in train_ids:
     table[value] = train_id
   return table

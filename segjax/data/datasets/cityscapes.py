@@ -31,13 +31,15 @@ _CLASSES = (
     (33, "bicycle", (119, 11, 32)),
 )
 _IDS = dict.fromkeys(range(34), labels.VOID)
+_FRAME = r"[^/]+/([^/]+_\d{6}_\d{6})"  # City, then the id.
 
 
 class Cityscapes(base.Builder):
   """Cityscapes, 19 classes: 2975 train and 500 validation images.
 
   1024 x 2048 pixels. The configuration "coarse" adds the 19998 coarsely
-  labelled images as split train_extra. The test split has no public labels.
+  labelled images as split train_extra. The 1525 images of test have no public
+  labels: theirs are all void.
   """
 
   VERSION = tfds.core.Version("1.0.0")
@@ -52,35 +54,45 @@ class Cityscapes(base.Builder):
       names=tuple(name for _, name, _ in _CLASSES),
       palette=tuple(colour for _, _, colour in _CLASSES),
   )
+  COUNTS: ClassVar = {
+      "train": 2975,
+      "validation": 500,
+      "test": 1525,
+      "train_extra": 19998,
+  }
   TRAIN_IDS = _IDS | {c[0]: train_id for train_id, c in enumerate(_CLASSES)}
 
   def pairs(self, root: pathlib.Path) -> dict[str, list[base.Pair]]:
-    images = _open(root, "leftImg8bit", "leftImg8bit_trainvaltest.zip")
-    masks = _open(root, "gtFine", "gtFine_trainvaltest.zip")
+    images = archive.open_either(
+        root, "leftImg8bit_trainvaltest.zip", "leftImg8bit"
+    )
+    masks = archive.open_either(root, "gtFine_trainvaltest.zip", "gtFine")
     splits = {
         "train": _pairs(images, masks, "train", "gtFine"),
         "validation": _pairs(images, masks, "val", "gtFine"),
     }
+    test = _images(images, "test")
+    if test:
+      splits["test"] = [base.Pair(i, test[i]) for i in sorted(test)]
     if self.builder_config.name == "coarse":
-      images = _open(root, "leftImg8bit", "leftImg8bit_trainextra.zip")
-      masks = _open(root, "gtCoarse", "gtCoarse.zip")
+      images = archive.open_either(
+          root, "leftImg8bit_trainextra.zip", "leftImg8bit"
+      )
+      masks = archive.open_either(root, "gtCoarse.zip", "gtCoarse")
       splits["train_extra"] = _pairs(images, masks, "train_extra", "gtCoarse")
     return splits
 
 
-def _open(root: pathlib.Path, folder: str, zipped: str) -> archive.Archive:
-  """The zip file, or `root` itself where the folder lies unpacked."""
-  found = archive.find(root, zipped, folder)
-  return archive.open_archive(root if found.name == folder else found)
+def _images(images: archive.Archive, split: str) -> dict[str, archive.File]:
+  return images.files(rf"leftImg8bit/{split}/{_FRAME}_leftImg8bit\.png")
 
 
 def _pairs(
     images: archive.Archive, masks: archive.Archive, split: str, kind: str
 ) -> list[base.Pair]:
   """Pairs of one split, by ids "city_sequence_frame"."""
-  frame = r"[^/]+/([^/]+_\d{6}_\d{6})"
   return base.pair_up(
-      images.files(rf"leftImg8bit/{split}/{frame}_leftImg8bit\.png"),
-      masks.files(rf"{kind}/{split}/{frame}_{kind}_labelIds\.png"),
+      _images(images, split),
+      masks.files(rf"{kind}/{split}/{_FRAME}_{kind}_labelIds\.png"),
       expected=f"{masks.path}/{kind}/{split}/*/{{}}_{kind}_labelIds.png",
   )

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import tensorflow_datasets as tfds
 
-from segjax.data.datasets import base, scenes
+from segjax.data.datasets import base, codecs, scenes
 
 _SPLITS = ("train", "validation", "test")
 
@@ -88,4 +88,4 @@ class Shapes(base.Builder):
     seed, *key = pair.entropy
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
     image, label = scenes.paint(rng, self._size, len(self.LABELS), self._hint)
-    return base.encode(cv2.cvtColor(image, cv2.COLOR_RGB2BGR)), label
+    return codecs.encode(cv2.cvtColor(image, cv2.COLOR_RGB2BGR)), label

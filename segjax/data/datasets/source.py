@@ -68,7 +68,10 @@ class Source:
     ]
 
   def _decode(self, encoded: bytes, mode: int, index: int) -> np.ndarray:
-    decoded = cv2.imdecode(np.frombuffer(encoded, np.uint8), mode)
+    try:
+      decoded = cv2.imdecode(np.frombuffer(encoded, np.uint8), mode)
+    except cv2.error:  # Nothing at all, or far too many pixels declared.
+      decoded = None
     if decoded is None:
       raise ValueError(f"{self.name}: OpenCV cannot decode example {index}.")
     return decoded

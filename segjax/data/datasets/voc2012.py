@@ -1,30 +1,18 @@
 """PASCAL VOC 2012 segmentation, with the masks of SBD as split train_aug."""
 
-import io
 import pathlib
+from typing import ClassVar
 
 import numpy as np
-import scipy.io
 import tensorflow_datasets as tfds
 
 from segjax.data import labels
-from segjax.data.datasets import archive, base
+from segjax.data.datasets import archive, base, codecs
 
 _TAR = "VOCtrainval_11-May-2012.tar"
+_TEST_TAR = "VOC2012test.tar"
 _LISTS = "ImageSets/Segmentation"
 _SBD_FILES = r"benchmark_RELEASE/dataset/((train|val)\.txt|cls/[^/]+\.mat)"
-
-
-def colour_map(size: int) -> tuple[tuple[int, int, int], ...]:
-  """VOC's palette: the bits of the label, dealt in turn to R, G and B.
-
-  The function VOClabelcolormap of the VOC development kit.
-  """
-  colours = np.zeros((size, 3), np.uint8)
-  for bit in range(8):
-    dealt = np.arange(size) >> bit & 1
-    colours[:, bit % 3] |= (dealt << 7 - bit // 3).astype(np.uint8)
-  return tuple(tuple(colour) for colour in colours.tolist())
 
 
 class Voc2012(base.Builder):
@@ -34,7 +22,8 @@ class Voc2012(base.Builder):
   retrospective". With benchmark.tgz of SBD (Hariharan et al. 2011, "Semantic
   contours from inverse detectors") beside it there is also `train_aug`, 10582
   images: those of SBD and of VOC's train that are not in VOC's val. Where VOC
-  has a mask itself, it is taken; the masks of SBD have no void.
+  has a mask itself, it is taken; the masks of SBD have no void. With
+  VOC2012test.tar there is `test`, 1456 images without labels.
   """
 
   VERSION = tfds.core.Version("1.0.0")
@@ -63,9 +52,15 @@ class Voc2012(base.Builder):
           "train",
           "tv/monitor",
       ),
-      palette=colour_map(21),
+      palette=labels.colour_map(21),
   )
   TRAIN_IDS = {i: i for i in range(21)} | {255: labels.VOID}
+  COUNTS: ClassVar = {
+      "train": 1464,
+      "validation": 1449,
+      "train_aug": 10582,
+      "test": 1456,
+  }
 
   def pairs(self, root: pathlib.Path) -> dict[str, list[base.Pair]]:
     if (root / "ImageSets").is_dir():
@@ -86,9 +81,13 @@ class Voc2012(base.Builder):
         "train": [pair(i) for i in train],
         "validation": [pair(i) for i in val],
     }
+    self.notes = ()
+    test = _test_images(root, voc, top)
+    if test:
+      splits["test"] = [base.Pair(i, image) for i, image in test.items()]
     sbd = _sbd_masks(root)
     if sbd is None:
-      self.notes = (
+      self.notes += (
           f"train_aug is left out: {root} has neither benchmark.tgz nor "
           "benchmark_RELEASE.",
       )
@@ -103,21 +102,19 @@ class Voc2012(base.Builder):
   def decode_label(self, file: archive.File) -> np.ndarray:
     if not file.name.endswith(".mat"):
       return super().decode_label(file)
-    content = file.read()
-    try:
-      mat = scipy.io.loadmat(io.BytesIO(content))
-      label = mat["GTcls"]["Segmentation"][0, 0]
-    except Exception as error:  # Whatever SciPy meets in random bytes.
-      raise ValueError(
-          f"{file} is not an intact .mat file with GTcls.Segmentation "
-          f"({error})."
-      ) from error
-    if label.dtype != np.uint8 or label.ndim != 2:
-      raise ValueError(
-          f"{file}: GTcls.Segmentation is {label.dtype} {label.shape}, "
-          "not uint8 (height, width)."
-      )
-    return label
+    return codecs.matlab_labels(file, "GTcls", "Segmentation")
+
+
+def _test_images(
+    root: pathlib.Path, voc: archive.Archive, top: str
+) -> dict[str, archive.File]:
+  """The images that the test list names, or none where there is no list."""
+  if (root / _TEST_TAR).exists():
+    voc, top = archive.open_archive(root / _TEST_TAR), "VOCdevkit/VOC2012/"
+  elif f"{top}{_LISTS}/test.txt" not in voc:
+    return {}
+  ids = voc.lines(f"{top}{_LISTS}/test.txt")
+  return {i: voc.file(f"{top}JPEGImages/{i}.jpg") for i in ids}
 
 
 def _sbd_masks(root: pathlib.Path) -> dict[str, archive.File] | None:

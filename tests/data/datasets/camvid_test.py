@@ -21,8 +21,11 @@ def test_splits_ids_and_labels(tmp_path, manual):
   builder = prepare(tmp_path, manual)
   counts = {k: v.num_examples for k, v in builder.info.splits.items()}
   assert counts == {"train": 2, "validation": 1}
-  assert len(builder.notes) == 1
-  assert "test is left out" in builder.notes[0]
+  absent, counts = builder.notes
+  assert "test is left out" in absent
+  assert counts == (
+      "Images found (as published): train 2 (367), validation 1 (101)."
+  )
   source = data.open("camvid", "train", tmp_path / "data")
   assert [source[i]["id"] for i in range(2)] == ["a_1", "a_2"]
   assert np.all(source[0]["image"] == (9, 80, 200))

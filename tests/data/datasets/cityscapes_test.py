@@ -64,6 +64,18 @@ def test_coarse_adds_a_split(tmp_path):
   assert len(source.sizes) == 4
 
 
+def test_the_test_images_have_void_labels(tmp_path):
+  """The archive's own are a dummy."""
+  images, masks = layouts.cityscapes(splits=("train", "val", "test"))
+  layouts.write_zip(tmp_path / "leftImg8bit_trainvaltest.zip", images)
+  layouts.write_zip(tmp_path / "gtFine_trainvaltest.zip", masks)
+  builder = prepare(tmp_path)
+  assert counts(builder) == {"train": 2, "validation": 2, "test": 2}
+  source = data.open("cityscapes", "test", tmp_path / "data")
+  assert source[0]["id"] == "berlin_000000_000000"
+  assert np.all(source[0]["label"] == data.VOID)
+
+
 def test_fine_and_coarse_lie_side_by_side(tmp_path):
   write(tmp_path, coarse=True)
   prepare(tmp_path)

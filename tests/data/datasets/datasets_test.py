@@ -1,12 +1,9 @@
 """Names, options, and all or nothing: what holds for every data set."""
 
-import os
 import pathlib
 import re
-import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 from PIL import Image
@@ -37,10 +34,31 @@ def test_every_name_has_a_builder_labels_and_a_section_in_the_docs(tmp_path):
     assert f"\n## {name}\n" in docs.read_text()
 
 
+def test_every_section_has_counts_licence_citation_and_the_command(tmp_path):
+  docs = pathlib.Path(__file__).parents[3] / "docs" / "datasets.md"
+  sections = dict(
+      section.split("\n", 1) for section in docs.read_text().split("\n## ")
+  )
+  for name in datasets.names():
+    text = sections[name]
+    assert "Licence: " in text, name
+    assert f"experiments.prepare --dataset={name}" in text, name
+    if name in ("shapes", "folder"):
+      continue
+    assert "Cite:\n\n> " in text, name
+    assert "DOWNLOADS/\n" in text or name == "camvid", name
+    builder = datasets.builder(name, tmp_path)
+    for config in [c.name for c in builder.BUILDER_CONFIGS] or [""]:
+      made = datasets.builder(f"{name}/{config}".strip("/"), tmp_path)
+      assert made.COUNTS, name
+      for split, count in made.COUNTS.items():
+        assert str(count) in text, (name, split)
+
+
 @pytest.mark.parametrize(
     "name, message",
     [
-        ("camvd", "there are camvid, .*Did you mean 'camvid'"),
+        ("camvd", "there are ade20k, camvid, .*Did you mean 'camvid'"),
         ("nowhere.module.Class", "Cannot import.*nowhere"),
         ("segjax.data.datasets.camvid.Camvids", "Cannot import.*Camvids"),
         ("segjax.data.labels.LabelSet", "not the class of a TFDS builder"),
@@ -108,7 +126,8 @@ def test_opening_what_is_not_prepared_names_the_command(tmp_path):
       FileNotFoundError,
       match=re.escape(
           "run: python -m experiments.prepare --dataset=shapes "
-          f"--data_dir={tmp_path} --option=num_classes=3 --option=size=(32,32)"
+          f"--data_dir={tmp_path} --option=num_classes=3 "
+          "'--option=size=(32, 32)'"
       ),
   ):
     data.open("shapes", "train", tmp_path, num_classes=3, size=(32, 32))
@@ -181,43 +200,6 @@ def test_the_folder_of_downloads_is_asked_for(tmp_path):
     datasets.prepare("camvid", tmp_path, tmp_path / "nowhere")
   with pytest.raises(FileNotFoundError, match="is empty"):
     datasets.prepare("camvid", tmp_path / "data", tmp_path)
-
-
-def test_a_killed_build_is_cleared_away_and_done_again(tmp_path):
-  """SIGKILL leaves a folder "incomplete..."; nothing opens it."""
-  options = dict(size=32, train=100_000)
-  code = (
-      "from segjax import data; "
-      f"data.datasets.prepare('shapes', {str(tmp_path)!r}, **{options})"
-  )
-  process = subprocess.Popen([sys.executable, "-c", code])
-  while not list(tmp_path.glob("shapes/*/incomplete.*/*array_record*")):
-    assert process.poll() is None
-    time.sleep(0.05)
-  os.kill(process.pid, signal.SIGKILL)
-  process.wait()
-  (left,) = tmp_path.glob("shapes/*/incomplete.*")
-  with pytest.raises(FileNotFoundError, match="not prepared"):
-    data.open("shapes", "train", tmp_path, **options)
-  small = left.parent.with_name(
-      datasets.builder("shapes", tmp_path, **OPTIONS).builder_config.name
-  )
-  left.parent.rename(small)
-  datasets.prepare("shapes", tmp_path, **OPTIONS)
-  assert [p.name for p in small.iterdir()] == ["1.0.0"]
-  assert len(data.open("shapes", "train", tmp_path, **OPTIONS)) == 5
-
-
-def test_two_builds_at_once_make_one_data_set(tmp_path):
-  code = (
-      "from segjax import data; "
-      f"b = data.datasets.prepare('shapes', {str(tmp_path)!r}, **{OPTIONS}); "
-      "assert b.info.splits['train'].num_examples == 5"
-  )
-  both = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(2)]
-  assert [p.wait() for p in both] == [0, 0]
-  (folder,) = tmp_path.glob("shapes/*")
-  assert [p.name for p in folder.iterdir()] == ["1.0.0"]
 
 
 @pytest.mark.parametrize("fault", ("cut", "checksum", "gif"))

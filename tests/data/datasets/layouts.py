@@ -1,6 +1,7 @@
 """Small archives with the layout and the names of the real ones."""
 
 import io
+import json
 import pathlib
 import tarfile
 import zipfile
@@ -115,10 +116,151 @@ def sbd(
   return files
 
 
+def gray_jpg(h=12, w=16) -> bytes:
+  return cv2.imencode(".jpg", np.full((h, w), 77, np.uint8))[1].tobytes()
+
+
+def matrix(name: str, array: np.ndarray) -> bytes:
+  """A .mat file with one variable."""
+  buffer = io.BytesIO()
+  scipy.io.savemat(buffer, {name: array}, do_compression=True)
+  return buffer.getvalue()
+
+
+def voc_test(ids=("2008_000001", "2008_000002")):
+  """VOC2012test: images and their list, no masks."""
+  top = "VOCdevkit/VOC2012"
+  lists = f"{top}/ImageSets/Segmentation/test.txt"
+  files = {lists: "\n".join((*ids, "")).encode()}
+  return files | {f"{top}/JPEGImages/{i}.jpg": jpg() for i in (*ids, "2009_1")}
+
+
+def camvid32():
+  """(images, masks) of four frames: two train, one validation, one test."""
+  ids = "0001TP_006690", "0006R0_f00930", "0016E5_07961", "Seq05VD_f00000"
+  colours = [(64, 128, 64), (64, 192, 0), (0, 0, 0), (192, 192, 128)]
+  label = np.repeat(np.array([colours], np.uint8), 12, 0)
+  images = {f"701_StillsRaw_full/{i}.png": png(label) for i in ids}
+  return images, {f"LabeledApproved_full/{i}_L.png": png(label) for i in ids}
+
+
+def ade20k():
+  """Two training images, one for validation, and the other files."""
+  top, files = "ADEChallengeData2016", {}
+  names = {
+      "training": ("ADE_train_00000001", "ADE_train_00000002"),
+      "validation": ("ADE_val_00000001",),
+  }
+  for folder, ids in names.items():
+    for i in ids:
+      files[f"{top}/images/{folder}/{i}.jpg"] = jpg()
+      files[f"{top}/annotations/{folder}/{i}.png"] = png(mask(0, 1, 75, 150))
+  return files | {
+      f"{top}/objectInfo150.txt": b"Idx\tRatio",
+      f"{top}/sceneCategories.txt": b"ADE_train_00000001 airport_terminal",
+  }
+
+
+COCO = {"train2017": (9, 25, 30), "val2017": (139, 285)}
+
+
+def coco_images(year):
+  return {f"{year}/{i:012}.jpg": jpg() for i in COCO[year]}
+
+
+def coco_stuff_maps():
+  """stuffthingmaps: a label less one; 255 unlabelled."""
+  return {
+      f"{year}/{i:012}.png": png(mask(0, 90 - 1, 92 - 1, 181, 255))
+      for year, ids in COCO.items()
+      for i in ids
+  }
+
+
+def coco_stuff_10k():
+  """cocostuff-10k-v1.1: labels as they are, 0 unlabelled."""
+  lists = {"train": ("COCO_train2014_000000000077",),
+           "test": ("COCO_train2014_000000000400",)}  # fmt: skip
+  files = {"cocostuff-labels.txt": b"0: unlabeled"}
+  for name, ids in lists.items():
+    files[f"imageLists/{name}.txt"] = "\n".join(ids).encode()
+    for i in ids:
+      files[f"images/{i}.jpg"] = jpg()
+      label = mask(0, 1, 90, 92, 182)
+      files[f"annotations/{i}.mat"] = matrix("S", label)
+  files["imageLists/all.txt"] = b"\n".join(
+      files[f"imageLists/{n}.txt"] for n in lists
+  )
+  return files
+
+
+def coco_instances(year):
+  """Instances of the images: a square person, a bus over it, and a kite."""
+  square = [[2, 2, 10, 2, 10, 10, 2, 10]]
+  runs = {"counts": [12 * 8, 24, 12 * 6], "size": [12, 16]}
+  objects = [(1, square, 1500), (6, runs, 24), (38, square, 5000)]
+  # The second image has too little of VOC's classes.
+  notes = [
+      {"image_id": i, "category_id": c, "segmentation": s, "area": a,
+       "iscrowd": int(isinstance(s, dict))}
+      for i in COCO[year][:1]
+      for c, s, a in objects
+  ] + [
+      {"image_id": i, "category_id": 1, "segmentation": square, "area": 1000,
+       "iscrowd": 0}
+      for i in COCO[year][1:2]
+  ]  # fmt: skip
+  images = [{"id": i, "height": 12, "width": 16} for i in COCO[year]]
+  return json.dumps({"images": images, "annotations": notes}).encode()
+
+
+def voc2010(train=("2008_000002",), val=("2008_000003",)):
+  """VOCtrainval 2010, as far as PASCAL-Context needs it."""
+  top = "VOCdevkit/VOC2010"
+  files = {
+      f"{top}/ImageSets/Main/train.txt": "\n".join(train).encode(),
+      f"{top}/ImageSets/Main/val.txt": "\n".join(val).encode(),
+      f"{top}/ImageSets/Segmentation/train.txt": b"2007_000001",
+  }
+  for i in (*train, *val):
+    files[f"{top}/JPEGImages/{i}.jpg"] = jpg()
+  return files
+
+
+def pascal_context(ids=("2008_000002", "2008_000003")):
+  """Masks with a plane, a wood, a bird house, and what is no class at all."""
+  label = mask(2, 1, 26, 0).astype(np.uint16)
+  label[label == 1] = 458
+  label[:, -1] = 459
+  return {f"trainval/{i}.mat": matrix("LabelMap", label) for i in ids}
+
+
+def sunrgbd():
+  """(train images, test images, labels): labels are numbered test first."""
+  train = {f"img-{i:06}.jpg": jpg() for i in (1, 2)}
+  test = {f"img-{i:06}.jpg": jpg() for i in (1, 2, 3)}
+  masks = {f"img-{i:06}.png": png(mask(0, i)) for i in (1, 2, 3)}
+  masks |= {f"img-{5050 + i:06}.png": png(mask(0, 30 + i)) for i in (1, 2)}
+  return train, test, masks
+
+
+def tiff(pages) -> bytes:
+  """A stack of grey pages."""
+  buffer = io.BytesIO()
+  first, *rest = (Image.fromarray(page) for page in pages)
+  first.save(buffer, "TIFF", save_all=True, append_images=rest)
+  return buffer.getvalue()
+
+
 def cityscapes(kind="gtFine", splits=("train", "val")):
   """(images, masks) with every kind of file that the real archives hold."""
   images, masks = {"README": b"", "license.txt": b""}, {"README": b""}
-  cities = {"train": "aachen", "val": "munster", "train_extra": "erlangen"}
+  cities = {
+      "train": "aachen",
+      "val": "munster",
+      "test": "berlin",
+      "train_extra": "erlangen",
+  }
   for i, split in enumerate(splits):
     city = cities[split]
     for frame in range(2):

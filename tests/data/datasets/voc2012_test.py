@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from segjax import data
-from segjax.data.datasets import voc2012
 from tests.data.datasets import layouts
 
 TAR, TGZ = "VOCtrainval_11-May-2012.tar", "benchmark.tgz"
@@ -30,7 +29,8 @@ def ids(tmp_path, split):
 def test_train_aug_is_both_without_the_validation_images(tmp_path):
   write(tmp_path)
   builder = prepare(tmp_path)
-  assert builder.notes == ()
+  (counts,) = builder.notes
+  assert "train 2 (1464), validation 1 (1449), train_aug 4 (10582)" in counts
   assert ids(tmp_path, "train") == ["2007_000001", "2007_000002"]
   assert ids(tmp_path, "validation") == ["2007_000009"]
   assert ids(tmp_path, "train_aug") == [
@@ -71,6 +71,38 @@ def test_without_sbd_there_is_no_train_aug_and_a_note(tmp_path):
     data.open("voc2012", "train_aug", tmp_path / "data")
 
 
+@pytest.mark.parametrize("packed", (True, False))
+def test_the_test_images_have_no_labels(tmp_path, packed):
+  write(tmp_path)
+  files = layouts.voc_test()
+  if packed:
+    layouts.write_tar(tmp_path / "VOC2012test.tar", files)
+  else:
+    (tmp_path / TAR).unlink()
+    layouts.write_folder(tmp_path, layouts.voc(more=SBD_ONLY) | files)
+  prepare(tmp_path)
+  assert ids(tmp_path, "test") == ["2008_000001", "2008_000002"]
+  source = data.open("voc2012", "test", tmp_path / "data")
+  assert np.all(source[0]["label"] == data.VOID)
+  assert source[0]["label"].shape == (12, 16)
+  assert source.sizes == [(12, 16)] * 2
+
+
+def test_a_test_image_that_the_list_names_is_missed(tmp_path):
+  write(tmp_path)
+  files = layouts.voc_test()
+  del files["VOCdevkit/VOC2012/JPEGImages/2008_000002.jpg"]
+  layouts.write_tar(tmp_path / "VOC2012test.tar", files)
+  with pytest.raises(FileNotFoundError, match=r"test.tar has no .*_000002.jpg"):
+    prepare(tmp_path)
+
+
+def test_trainval_is_a_sum_of_splits(tmp_path):
+  write(tmp_path)
+  prepare(tmp_path)
+  assert len(ids(tmp_path, "train+validation")) == 3
+
+
 def test_overwrite_adds_what_has_come_since(tmp_path):
   layouts.write_tar(tmp_path / TAR, layouts.voc(more=SBD_ONLY))
   prepare(tmp_path)
@@ -79,14 +111,6 @@ def test_overwrite_adds_what_has_come_since(tmp_path):
       "voc2012", tmp_path / "data", tmp_path, overwrite=True
   )
   assert builder.info.splits["train_aug"].num_examples == 4
-
-
-def test_the_colours_are_those_of_the_development_kit():
-  colours = voc2012.colour_map(256)
-  assert colours[1] == (128, 0, 0)
-  assert colours[15] == (192, 128, 128)
-  assert colours[20] == (0, 64, 128)
-  assert colours[255] == (224, 224, 192)
 
 
 TOP = "VOCdevkit/VOC2012"
