@@ -11,13 +11,58 @@ OPEN = ("model", "backbone", "norm", "loss", "options")
 SMALL = {
     "resnet.ResNet": dict(stage_sizes=(1, 1, 1, 1), width=8),
     "vgg.VGG": dict(stage_sizes=(1, 1, 1, 1, 1), width=8),
+    "alexnet.AlexNet": dict(width=1 / 16),
     "mobilenet.MobileNetV2": dict(width=0.25),
     "unet.UNet": dict(features=(8, 16, 32)),
     "fcn.FCN": dict(features=32),
+    "fcn.FCNAlexNet": dict(features=32),
+    "deconvnet.DeconvNet": dict(features=32, window=2),
+    "segnet.SegNetBasic": dict(features=8, kernel_size=3),
+    "patch_cnn.PatchCNN": dict(
+        window=21, kernel_sizes=(4, 4), features=8, hidden=16
+    ),
     "fcn.DilatedFCN": dict(features=16),
+    "crf_rnn.CRFRNN": dict(features=32),
+    "dpn.DPN": dict(features=32, window=8),
+    "xception.AlignedXception": dict(middle=1, width=4),
+    "drn.DRN": dict(stage_sizes=(1,) * 8, width=4),
+    "dilated.DilatedNet": dict(features=16, kernel_size=1, margin=31),
+    "deeplab_v1.DeepLabV1": dict(features=16),
+    "deeplab_v3.DeepLabV3Cascade": dict(width=8),
     "deeplab_v3.DeepLabV3": dict(features=16),
     "deeplab_v3plus.DeepLabV3Plus": dict(features=16),
     "pspnet.PSPNet": dict(features=16),
+    "densenet.DenseNet": dict(stage_sizes=(1, 1, 1, 1), growth=8, width=8),
+    "denseaspp.DenseASPP": dict(inner_features=8, features=8),
+    "encnet.EncNet": dict(features=16, num_codes=4),
+    "segjax.models.icnet.CascadeResNet": dict(
+        stage_sizes=(1, 2, 1, 1), width=8, deep_stem=(8, 8, 8)
+    ),
+    "icnet.ICNet": dict(low_features=16, features=16),
+    "hrnet.HRNet": dict(width=4, modules=(1, 1, 1), size=1, first_size=1),
+    "ocrnet.OCRNet": dict(features=16, key_features=8),
+    "frrn.FRRN": dict(
+        encoder=((1, 8), (1, 8)), decoder=((1, 8),), features=8, lanes=4
+    ),
+    "fc_densenet.FCDenseNet": dict(
+        growth_rate=4, blocks=(1, 2), bottleneck=2, features=8
+    ),
+    "refinenet.RefineNet": dict(features=8, coarse_features=16),
+    "refinenet.LightWeightRefineNet": dict(features=8, coarse_features=16),
+    "gcn.GCN": dict(kernel_size=5),
+    "dfn.DFN": dict(features=16, border_features=8),
+    "xception39.Xception39": dict(stage_sizes=(1, 1, 1)),
+    "bisenet.BiSeNet": dict(
+        spatial_features=(8, 8, 8, 16),
+        context_features=16,
+        fusion_features=32,
+        head_features=16,
+        aux_features=16,
+    ),
+    "ddsc.DDSC": dict(
+        features=(32, 16, 16, 16), adapt_blocks=1, blocks=1, groups=4
+    ),
+    "exfuse.ExFuse": dict(kernel_size=7),
 }
 """What makes a network small while its graph stays the same."""
 
@@ -79,11 +124,15 @@ def defaults() -> ml_collections.ConfigDict:
       file="",  # .safetensors, .npz or .pth; "" downloads the official one
   )
 
-  # Loss: a function of segjax.losses and its keywords.
+  # Loss: a function of segjax.losses and its keywords, on "logits". `aux` has
+  # those of the other outputs: a number is the weight of the same loss,
+  # dict(name="presence", weight=0.2, ...) another loss with its keywords. A
+  # second loss of an output has a name behind a slash, "logits/dice".
   config.loss = dict(
       name="cross_entropy",
-      aux={},  # weights of the auxiliary outputs, {"aux": 0.4}
+      aux={},  # {"aux": 0.4, "presence": {"name": "presence", "weight": 0.2}}
       weights=(),  # one per class, () for none
+      balance="",  # or weights counted on the training split: losses.weights
       denominator="valid",  # the pixels to divide by: "valid", "weight", "all"
       label_smoothing=0.0,
   )
@@ -104,10 +153,12 @@ def defaults() -> ml_collections.ConfigDict:
       clip_norm=0.0,  # largest norm of the gradient, 0 for any
   )
   config.schedule = dict(
-      name="poly",  # or "cosine", "constant"
+      name="poly",  # or "cosine", "constant", "exponential"
       peak=0.01,  # the learning rate after the warm-up
       power=0.9,  # poly only
       end=0.0,  # the learning rate at the end
+      decay_rate=0.1,  # exponential only: the factor of each period
+      decay_steps=1,  # exponential only: the steps of a period
       warmup_steps=0,
   )
   config.accumulation_steps = 1  # parts of the batch done one after the other
@@ -184,6 +235,8 @@ def smoke(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
   backbone = config.backbone
   if backbone.get("multi_grid"):
     backbone.stage_sizes = (1, 1, 1, len(backbone.multi_grid))
+  if backbone.get("groups", 1) > 1:
+    backbone.update(groups=4, width_per_group=8)
   config.dataset = dict(
       name="shapes",
       train="train",
@@ -197,11 +250,21 @@ def smoke(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
   config.batch_size = 2
   config.total_steps = 3
   config.log_every_steps = 1
-  if "weights" in config.loss:
-    config.loss.weights = ()
+  for loss in (config.loss, *config.loss.get("aux", {}).values()):
+    if isinstance(loss, ml_collections.ConfigDict):
+      _shrink_loss(loss)
   config.pretrained = dict(source="", file="")
   config.accumulation_steps = min(config.accumulation_steps, 2)
   config.schedule.warmup_steps = min(config.schedule.warmup_steps, 1)
   config.eval = dict(every_steps=3, batch_size=2, scales=(1.0,), pictures=1)
   config.checkpoint = dict(every_steps=2, keep=1)
   return config
+
+
+def _shrink_loss(loss: ml_collections.ConfigDict) -> None:
+  """Cuts what a loss says about the data set's classes and image size."""
+  if "weights" in loss:
+    loss.weights = ()
+  for name in ("pixels", "min_kept"):
+    if name in loss:
+      loss[name] = min(loss[name], 1000)

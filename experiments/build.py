@@ -1,12 +1,9 @@
 """Turns a config into the objects that it names."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 import dataclasses
-import difflib
 import functools
-import importlib
 import inspect
-import pkgutil
 from typing import Any
 
 from flax import linen as nn
@@ -16,6 +13,7 @@ import ml_collections
 import numpy as np
 import optax
 
+from experiments import names
 from segjax import data, losses, ops, types
 from segjax.training import optimizer as optimizer_lib
 
@@ -36,14 +34,14 @@ def model(config: ml_collections.ConfigDict, num_classes: int) -> nn.Module:
   """
   norm = None
   if config.norm.name:
-    cls = resolve(config.norm.name, "segjax.layers")
+    cls = names.resolve(config.norm.name, "segjax.layers")
     keywords = _keywords(cls, config.norm)
     norm = functools.partial(cls, **keywords) if keywords else cls
   backbone = None
   if config.backbone.name:
-    cls = resolve(config.backbone.name, "segjax.backbones")
+    cls = names.resolve(config.backbone.name, "segjax.backbones")
     backbone = cls(**_keywords(cls, config.backbone, norm=norm))
-  cls = resolve(config.model.name, "segjax.models")
+  cls = names.resolve(config.model.name, "segjax.models")
   given = {"num_classes": num_classes, "norm": norm, "backbone": backbone}
   fields = {field.name: field for field in dataclasses.fields(cls)}
   if backbone is not None and "backbone" not in fields:
@@ -60,54 +58,77 @@ def model(config: ml_collections.ConfigDict, num_classes: int) -> nn.Module:
   return cls(**_keywords(cls, config.model, **given))
 
 
-def resolve(name: str, home: str) -> Any:
-  """The class or function of a dotted name.
-
-  "deeplab_v3.DeepLabV3" is looked up in the package `home`, anything else as
-  "package.module.Class".
-
-  Raises:
-    ValueError: it does not exist; the message names what is close, and all
-      that `home` has.
-  """
-  path, _, attribute = name.rpartition(".")
-  for module in filter(None, (f"{home}.{path}" if path else home, path)):
-    found = getattr(_import(module), attribute, None)
-    if callable(found):
-      return found
-  there = _names(home)
-  close = difflib.get_close_matches(name, there, n=3, cutoff=0.5)
-  hint = f"did you mean {' or '.join(close)}? " if close else ""
-  raise ValueError(
-      f"there is no {name!r} in {home}; {hint}there are {', '.join(there)}, and"
-      " 'package.module.Class' of your own"
-  )
-
-
 def loss(config: ml_collections.ConfigDict, num_classes: int) -> Callable:
-  """The loss on all outputs of the model that the config gives a weight.
+  """The loss on all outputs of the model that the config gives one.
 
   Raises:
     ValueError: no such loss or keyword, or not one weight per class.
+    FileNotFoundError: `balance` needs the training split, which is not there.
   """
-  keywords = config.loss.to_dict()
-  name, aux = keywords.pop("name"), keywords.pop("aux", {})
-  function = resolve(name, "segjax.losses")
+  section = config.loss.to_dict()
+  others = section.pop("aux", {})
+  function = _loss("config.loss", section, config, num_classes)
+  terms = {"logits": (function, 1.0)}
+  for output, value in others.items():
+    where = f"config.loss.aux[{output!r}]"
+    if isinstance(value, dict):
+      if not {"name", "weight"} <= value.keys():
+        raise ValueError(
+            f"{where} has {', '.join(value) or 'nothing'}; a loss of its own"
+            " needs a name and a weight"
+        )
+      weight = value.pop("weight")
+      terms[output] = (_loss(where, value, config, num_classes), weight)
+    else:
+      terms[output] = (function, value)
+  return losses.combine(terms)
+
+
+def _loss(
+    where: str,
+    section: dict[str, Any],
+    config: ml_collections.ConfigDict,
+    num_classes: int,
+) -> Callable:
+  """One loss with its keywords, from a section of the config."""
+  name, keywords = section["name"], dict(section)
+  del keywords["name"]
+  function = names.resolve(name, "segjax.losses")
   legal = list(inspect.signature(function).parameters)[2:]
-  _check_keywords(name, keywords, legal)
-  weights = keywords.pop("weights", ())
+  legal = [k for k in legal if k != "pixel_weights"]
+  if "weights" in legal:
+    legal.append("balance")
+  names.check_keywords(name, keywords, legal)
+  weights, balance = keywords.pop("weights", ()), keywords.pop("balance", "")
   if len(weights) not in (0, num_classes):
     raise ValueError(
-        f"config.loss.weights has {len(weights)} numbers for {num_classes}"
-        " classes"
+        f"{where}.weights has {len(weights)} numbers for {num_classes} classes"
     )
-  if weights:
+  if balance:
+    if len(weights):
+      raise ValueError(f"{where} has both weights and balance={balance!r}")
+    weights = _balanced(where, balance, config, num_classes)
+  if len(weights):
     keywords["weights"] = np.asarray(weights, np.float32)
-  function = functools.partial(function, **keywords)
-  terms = {"logits": (function, 1.0)}
-  return losses.combine(
-      terms | {output: (function, weight) for output, weight in aux.items()}
-  )
+  return functools.partial(function, **keywords)
+
+
+def _balanced(
+    where: str,
+    balance: str,
+    config: ml_collections.ConfigDict,
+    num_classes: int,
+) -> np.ndarray:
+  """Class weights counted on the training split, all of which it reads."""
+  if balance not in losses.weights.BALANCES:
+    raise ValueError(
+        f"{where}.balance is {balance!r}; there are"
+        f" {', '.join(losses.weights.BALANCES)}"
+    )
+  split = source(config, config.dataset.train)
+  labels = (split[i]["label"] for i in range(len(split)))
+  counts = losses.weights.count(labels, num_classes)
+  return losses.weights.BALANCES[balance](counts)
 
 
 def optimizer(
@@ -217,21 +238,9 @@ def _keywords(
   keywords = section.to_dict()
   name = keywords.pop("name")
   own = [k for k in legal if k not in given or k == "num_classes"]
-  _check_keywords(name, keywords, own)
+  names.check_keywords(name, keywords, own)
   given = {k: v for k, v in given.items() if k in legal and v is not None}
   return given | keywords
-
-
-def _check_keywords(
-    name: str, keywords: Mapping[str, Any], legal: list[str]
-) -> None:
-  for key in keywords:
-    if key not in legal:
-      close = difflib.get_close_matches(key, legal, n=3)
-      hint = f"did you mean {' or '.join(close)}? " if close else ""
-      raise ValueError(
-          f"{name} has no {key!r}; {hint}it has {', '.join(legal) or 'none'}"
-      )
 
 
 def _required(field: dataclasses.Field) -> bool:
@@ -239,36 +248,3 @@ def _required(field: dataclasses.Field) -> bool:
       field.default is dataclasses.MISSING
       and field.default_factory is dataclasses.MISSING
   )
-
-
-def _import(name: str) -> Any:
-  """A module, or None where there is none of this name."""
-  try:
-    return importlib.import_module(name)
-  except ModuleNotFoundError as error:
-    if name == error.name or name.startswith(f"{error.name}."):
-      return None
-    raise
-
-
-def _names(home: str) -> list[str]:
-  """What a config can name in a package.
-
-  Modules that take an `image` where there are modules in files, such as in
-  segjax.models; else what the package exports.
-  """
-  package = importlib.import_module(home)
-  if hasattr(package, "__all__"):
-    return sorted(package.__all__)
-  names = []
-  for info in pkgutil.iter_modules(package.__path__):
-    module = importlib.import_module(f"{home}.{info.name}")
-    for name, value in vars(module).items():
-      if (
-          isinstance(value, type)
-          and issubclass(value, nn.Module)
-          and value.__module__ == module.__name__
-          and "image" in inspect.signature(value.__call__).parameters
-      ):
-        names.append(f"{info.name}.{name}")
-  return sorted(names)

@@ -17,6 +17,7 @@ Features = Float[Array, "n h w c"]
 Batch = Mapping[str, Any]
 """`image` uint8 (n, h, w, 3) in RGB order and `label` uint8 (n, h, w).
 
+Batches for training may hold `weight` float32 (n, h, w), of each pixel's loss.
 Batches for evaluation also hold `valid` bool (n,), False for a row that only
 fills the batch up; `size` int32 (n, 2), height and width before padding; and
 `index` int32 (n,), the position in the split.

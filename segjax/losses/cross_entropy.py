@@ -4,6 +4,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 import optax
 
+from segjax.losses import pixels
+
 DENOMINATORS = ("valid", "weight", "all")
 
 
@@ -12,6 +14,7 @@ def cross_entropy(
     labels: Int[Array, "n h w"],
     *,
     weights: Float[Array, " k"] | None = None,
+    pixel_weights: Float[Array, "n h w"] | None = None,
     ignore_label: int = 255,
     denominator: str = "valid",
     label_smoothing: float = 0.0,
@@ -24,6 +27,8 @@ def cross_entropy(
     logits: of any float type, as large as the labels.
     labels: class ids; `ignore_label` marks what nobody labelled.
     weights: one factor per class, of the pixel's true class.
+    pixel_weights: one factor per pixel, such as U-Net's w(x)
+      (arXiv:1505.04597, Eq. 1); it multiplies that of the class.
     ignore_label: the pixels that do not count.
     denominator: "valid" divides by the number of labelled pixels, "weight" by
       the sum of their weights (PyTorch's weighted mean), "all" by the number
@@ -38,27 +43,25 @@ def cross_entropy(
   Raises:
     ValueError: the shapes differ, or the denominator is unknown.
   """
-  if logits.shape[:-1] != labels.shape:
-    raise ValueError(
-        f"logits {logits.shape} do not lie over labels {labels.shape}: both"
-        " must have the same n, h and w"
-    )
+  logits, classes, valid = pixels.split(logits, labels, ignore_label)
   if denominator not in DENOMINATORS:
     raise ValueError(
         f"denominator is {denominator!r}; there are {DENOMINATORS}"
     )
-  valid = labels != ignore_label
-  classes = jnp.where(valid, labels, 0).astype(jnp.int32)
-  logits = logits.astype(jnp.float32)
-  nats = optax.softmax_cross_entropy_with_integer_labels(logits, classes)
+  nats = pixels.nats(logits, classes)
   if label_smoothing:
     uniform = optax.softmax_cross_entropy(
         logits, jnp.full_like(logits, 1 / logits.shape[-1])
     )
     nats = (1 - label_smoothing) * nats + label_smoothing * uniform
-  share = valid.astype(jnp.float32)
-  if weights is not None:
-    share = share * jnp.asarray(weights, jnp.float32)[classes]
+  share = valid * pixels.class_weights(weights, classes)
+  if pixel_weights is not None:
+    if pixel_weights.shape != labels.shape:
+      raise ValueError(
+          f"pixel_weights {pixel_weights.shape} do not lie over labels"
+          f" {labels.shape}: there is one per pixel"
+      )
+    share = share * jnp.where(valid, pixel_weights, 0).astype(jnp.float32)
   total = jnp.sum(jnp.where(valid, nats, 0) * share)
   if denominator == "all":
     return total / labels.size

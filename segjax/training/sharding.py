@@ -40,8 +40,9 @@ def replicated(mesh: sharding.Mesh) -> sharding.NamedSharding:
 
 
 def batch_sharding(mesh: sharding.Mesh, name: str) -> sharding.NamedSharding:
-  """Rows over `data`; the height of `image` and `label` over `space`."""
-  spread = P("data", "space") if name in ("image", "label") else P("data")
+  """Rows over `data`; the height of what lies over an image over `space`."""
+  over_image = name in ("image", "label", "weight")
+  spread = P("data", "space") if over_image else P("data")
   return sharding.NamedSharding(mesh, spread)
 
 

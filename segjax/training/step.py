@@ -5,7 +5,7 @@ from collections.abc import Callable
 from flax import linen as nn
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, PyTree
+from jaxtyping import Array, Float, PyTree
 import optax
 
 from segjax import types
@@ -13,9 +13,8 @@ from segjax.training import remat as remat_lib
 from segjax.training import state as state_lib
 
 Metrics = dict[str, Float[Array, ""]]
-LossFn = Callable[
-    [types.Outputs, Int[Array, "n h w"]], tuple[Float[Array, ""], Metrics]
-]
+LossFn = Callable[..., tuple[Float[Array, ""], Metrics]]
+"""(outputs, labels) or, of weighted pixels, (outputs, labels, weights)."""
 
 
 def train_step(
@@ -37,10 +36,11 @@ def train_step(
 
   Args:
     state: not changed.
-    batch: `image` uint8 (n, h, w, 3) and `label` uint8 (n, h, w).
+    batch: `image` uint8 (n, h, w, 3) and `label` uint8 (n, h, w); if it has a
+      `weight` (n, h, w), the loss weighs each pixel by it.
     rng: of the whole run; the step folds its own number in.
     model: called with `train=True`.
-    loss_fn: (outputs, labels) -> (loss, terms to report).
+    loss_fn: (outputs, labels) -> (loss, terms to report); `losses.combine`.
     tx: the optimiser.
     preprocess: makes the images what the model expects.
     schedule: reports the learning rate, which `tx` knows by itself.
@@ -76,7 +76,8 @@ def train_step(
     outputs, batch_stats = forward(
         params, state.batch_stats, batch["image"], rng
     )
-    loss, terms = loss_fn(outputs, batch["label"].astype(jnp.int32))
+    weight = (batch["weight"],) if "weight" in batch else ()
+    loss, terms = loss_fn(outputs, batch["label"].astype(jnp.int32), *weight)
     return loss, ({"loss": loss} | terms, batch_stats)
 
   grads, (metrics, batch_stats) = jax.grad(objective, has_aux=True)(

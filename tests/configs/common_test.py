@@ -50,7 +50,10 @@ def test_a_smoke_run_is_small_and_keeps_the_recipe():
   config.model = dict(name="deeplab_v3.DeepLabV3", rates=(6,), features=256)
   config.backbone = dict(name="resnet.ResNet", multi_grid=(1, 2, 4))
   config.schedule = dict(name="cosine", warmup_steps=500)
-  config.loss = dict(name="cross_entropy", aux=dict(aux=0.4), weights=(1.0,))
+  hard = dict(name="bootstrapped_cross_entropy", weight=0.5, pixels=32768)
+  config.loss = dict(
+      name="cross_entropy", aux=dict(aux=0.4, other=hard), weights=(1.0,)
+  )
   config = common.smoke(config)
   assert config.model.rates == (6,)
   assert config.model.features < 256
@@ -59,5 +62,6 @@ def test_a_smoke_run_is_small_and_keeps_the_recipe():
   assert config.schedule.warmup_steps <= config.total_steps <= 3
   assert config.dataset.name == "shapes"
   assert config.dataset.prepare
-  assert config.loss.aux.to_dict() == {"aux": 0.4}
+  assert config.loss.aux.aux == 0.4
+  assert config.loss.aux.other.to_dict() == hard | {"pixels": 1000}
   assert config.loss.weights == ()

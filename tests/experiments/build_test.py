@@ -1,13 +1,15 @@
 """Names in a config become objects, or an error that names what there is."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from configs import common
-from experiments import build
-from segjax import layers
+from experiments import build, names
+from segjax import layers, losses
 from segjax.backbones import resnet
 from segjax.models import deeplab_v3
 from segjax.training import optimizer
@@ -57,7 +59,7 @@ def test_a_class_of_the_users_own_package_is_found(config):
             dict(name="deeplab_v3.DeepLabv3"),
             "did you mean deeplab_v3.DeepLabV3",
         ),
-        ("model", dict(name="nothing.like.this"), "there are deeplab_v3.Deep"),
+        ("model", dict(name="nothing.like.this"), ", deeplab_v3.DeepLabV3, "),
         ("model", dict(name="UNet"), "did you mean unet.UNet"),
         (
             "model",
@@ -94,9 +96,10 @@ def test_a_mistake_names_what_is_possible(config, section, value, message):
 
 
 def test_the_names_in_an_error_can_all_be_used(config):
-  for name in build._names("segjax.models"):
-    assert "num_classes" in build.resolve(name, "segjax.models").__annotations__
-  assert "resnet.ResNet" in build._names("segjax.backbones")
+  for name in names.names("segjax.models"):
+    fields = names.resolve(name, "segjax.models").__dataclass_fields__
+    assert "num_classes" in fields
+  assert "resnet.ResNet" in names.names("segjax.backbones")
 
 
 def test_the_loss_weighs_outputs_and_classes(config):
@@ -113,9 +116,71 @@ def test_the_loss_weighs_outputs_and_classes(config):
   np.testing.assert_allclose(total, 1.5 * terms["loss/aux"], rtol=1e-6)
 
 
+def test_outputs_may_have_losses_of_their_own(config):
+  config.loss = dict(
+      name="ohem_cross_entropy",
+      min_kept=1,
+      aux={
+          "aux": 0.4,
+          "logits/dice": dict(name="dice", weight=0.5, smooth=1.0),
+          "presence": dict(name="presence", weight=0.2),
+      },
+  )
+  logits = jnp.arange(12.0).reshape(1, 2, 2, 3)
+  labels = jnp.array([[[0, 1], [1, 255]]])
+  outputs = {"logits": logits, "aux": -logits, "presence": logits[:, 0, 0]}
+  total, terms = build.loss(config, 3)(outputs, labels)
+  ohem = functools.partial(losses.ohem_cross_entropy, min_kept=1)
+  want = (
+      ohem(logits, labels)
+      + 0.4 * ohem(-logits, labels)
+      + 0.5 * losses.dice(logits, labels, smooth=1.0)
+      + 0.2 * losses.presence(outputs["presence"], labels)
+  )
+  np.testing.assert_allclose(total, want, rtol=1e-6)
+  assert set(terms) == {
+      "loss",
+      "loss/logits",
+      "loss/aux",
+      "loss/logits/dice",
+      "loss/presence",
+  }
+
+
+def test_weights_are_counted_on_the_training_split(config, monkeypatch):
+  labels = [np.array([[0, 0], [0, 1]]), np.array([[0, 255], [255, 255]])]
+  splits = {"train": [{"label": label} for label in labels]}
+  monkeypatch.setattr(build, "source", lambda config, split: splits[split])
+  config.loss.balance = "inverse_frequency"
+  logits = jnp.zeros((1, 1, 2, 2))
+  weighed, _ = build.loss(config, 2)({"logits": logits}, jnp.array([[[0, 0]]]))
+  np.testing.assert_allclose(weighed, 5 / 4 / 2 * np.log(2), rtol=1e-6)
+
+
 @pytest.mark.parametrize(
     "changes, message",
     (
+        (
+            dict(name="cross_entropy", balance="median"),
+            "there are inverse_frequency, median_frequency, enet",
+        ),
+        (
+            dict(name="focal", weights=(1.0, 2.0), balance="enet"),
+            "both weights and balance",
+        ),
+        (dict(name="presence", balance="enet"), "has no 'balance'"),
+        (dict(name="cross_entropy", pixel_weights=1), "has no 'pixel_weights'"),
+        (
+            dict(name="cross_entropy", aux={"border": {"name": "border"}}),
+            "config.loss.aux['border'] has name; a loss of its own needs",
+        ),
+        (
+            dict(
+                name="cross_entropy",
+                aux={"border": {"name": "border", "weight": 1, "rdius": 2}},
+            ),
+            "border has no 'rdius'; did you mean radius?",
+        ),
         (dict(name="crossentropy"), "did you mean cross_entropy"),
         (dict(name="cross_entropy", smoothing=1), "did you mean label_smooth"),
         (dict(name="cross_entropy", weights=(1.0,)), "1 numbers for 2 classes"),

@@ -32,6 +32,7 @@ def run(devices, **axes):
     assert len(batch["image"].sharding.device_set) == devices
     state, metrics = train_step(state, batch, jax.random.key(0))
   batch = tiny.batch() | {"valid": np.arange(4) < 3}
+  batch["size"] = np.tile(np.int32(batch["image"].shape[1:3]), (4, 1))
   counts = evaluate.evaluate(
       options["model"], state.variables, [batch], 3,
       preprocess=tiny.preprocess, mesh=mesh)
@@ -84,3 +85,12 @@ def test_a_batch_that_cannot_be_spread_is_an_error():
   wide = jax.sharding.AbstractMesh((3, 5), ("data", "space"))
   with pytest.raises(ValueError, match="multiple of 3 and the height one of 5"):
     sharding.put_batch(tiny.batch(), wide)
+
+
+def test_weights_of_pixels_are_spread_as_the_pixels_are():
+  mesh = sharding.make_mesh(devices=jax.devices()[:1])
+  spec = {
+      name: sharding.batch_sharding(mesh, name).spec
+      for name in ("image", "label", "weight", "valid")
+  }
+  assert spec["weight"] == spec["label"] == spec["image"] != spec["valid"]

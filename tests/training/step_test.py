@@ -163,3 +163,19 @@ def test_an_unknown_stage_is_an_error_that_lists_the_stages():
     run(state, tiny.batch(), options, remat="backbone/stage1")
   with remat.stages(""):
     pass
+
+
+def test_a_map_of_weights_in_the_batch_weighs_the_pixels():
+  """Pixels of weight 0 teach as little as those without a label do."""
+  state, options = tiny.parts()
+  batch = tiny.batch()
+  half = np.ones(batch["label"].shape, np.float32)
+  half[:, :, 4:] = 0
+  void = np.where(half == 0, 255, batch["label"]).astype(np.uint8)
+  share = np.sum(void != 255) / np.sum(batch["label"] != 255)
+  _, got = run(state, batch | {"weight": half}, options)
+  _, want = run(state, batch | {"label": void}, options)
+  np.testing.assert_allclose(got["loss"], want["loss"] * share, rtol=1e-5)
+  _, ones = run(state, batch | {"weight": np.ones_like(half)}, options)
+  _, plain = run(state, batch, options)
+  np.testing.assert_allclose(ones["loss"], plain["loss"], rtol=1e-6)
