@@ -13,23 +13,16 @@ writes the tables of all files in --results.
 """
 
 from collections.abc import Sequence
-import datetime
 import functools
 import json
-import os
 import pathlib
-import platform
-import sys
 from typing import Any
 
 from absl import flags
 import jax
-import jaxlib
-import numpy as np
 
-from experiments import build, cli, measure, performance
+from experiments import build, cli, machine, measure, performance
 from experiments import config as config_lib
-import segjax
 from segjax import convert, losses, ops
 from segjax.training import optimizer
 
@@ -73,14 +66,14 @@ def main(argv: Sequence[str]) -> None:
     pathlib.Path(_PAGE.value).write_text(page)
     print(f"wrote {_PAGE.value}")
     return
-  size = parse_size(_SIZE.value)
+  size = machine.parse_size(_SIZE.value)
   names = split(_MODELS.value)
   if not names:
     raise ValueError("--models is missing; see --help")
   subjects = [subject(name, _CLASSES.value) for name in names]
-  cores = _limit_cores(_THREADS.value)
+  cores = machine.limit_cores(_THREADS.value)
   peer = _peer(cores) if _PEER.value else None
-  results = about(cores)
+  results = machine.about("experiments.benchmark", cores) | {"models": []}
   if results["load_before"] > 0.5:
     print(
         f"note: the machine is busy (load average {results['load_before']:.1f})"
@@ -112,16 +105,6 @@ def split(values: Sequence[str]) -> list[str]:
   for value in values:
     names += [value] if ":" in value.partition(",")[0] else value.split(",")
   return [name.strip() for name in names if name.strip()]
-
-
-def parse_size(values: Sequence[str]) -> tuple[int, int]:
-  """["512", "1024"] as numbers, one number as a square."""
-  numbers = [int(v) for v in values if v.strip().isdigit()]
-  if len(numbers) != len(values) or len(numbers) not in (1, 2) or 0 in numbers:
-    raise ValueError(
-        f"--size={','.join(values)} must be HEIGHT,WIDTH in pixels"
-    )
-  return numbers[0], numbers[-1]
 
 
 def subject(name: str, num_classes: int = 21) -> measure.Subject:
@@ -172,42 +155,6 @@ def _from_config(name: str) -> measure.Subject:
   )
 
 
-def about(cores: int) -> dict[str, Any]:
-  """Where and how it was measured, and an empty list of models."""
-  device = jax.devices()[0]
-  return {
-      "command": "python -m experiments.benchmark " + " ".join(sys.argv[1:]),
-      "date": datetime.date.today().isoformat(),
-      "device": device.device_kind,
-      "devices": jax.device_count(),
-      "cpu": _cpu(),
-      "cores": cores,
-      "load_before": os.getloadavg()[0],
-      "versions": {
-          "segjax": segjax.__version__,
-          "jax": jax.__version__,
-          "jaxlib": jaxlib.__version__,
-          "numpy": np.__version__,
-          "python": platform.python_version(),
-      },
-      "models": [],
-  }
-
-
-def _limit_cores(wanted: int) -> int:
-  """Keeps this process on `wanted` cores; how many it has then."""
-  if not hasattr(os, "sched_setaffinity"):
-    if wanted:
-      raise ValueError("--threads needs Linux")
-    return os.cpu_count()
-  there = sorted(os.sched_getaffinity(0))
-  if wanted > len(there):
-    raise ValueError(f"--threads={wanted}, but there are {len(there)} cores")
-  # XLA has a thread for each core that the process may use when it starts.
-  os.sched_setaffinity(0, there[: wanted or None])
-  return wanted or len(there)
-
-
 def _peer(cores: int) -> Any:
   try:
     import torch
@@ -219,15 +166,6 @@ def _peer(cores: int) -> Any:
     ) from None
   torch.set_num_threads(cores)
   return torch_peer.Peer
-
-
-def _cpu() -> str:
-  try:
-    lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
-  except OSError:
-    return platform.processor()
-  names = [x.partition(":")[2].strip() for x in lines if "model name" in x]
-  return names[0] if names else platform.processor()
 
 
 if __name__ == "__main__":

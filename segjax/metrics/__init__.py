@@ -1,8 +1,17 @@
 """Metrics: whole-number counts on the device, ratios on the host."""
 
+from segjax.metrics.boundary import (
+    boundary_f1,
+    boundary_iou,
+    boundary_iou_counts,
+    trimap_counts,
+    trimap_iou,
+)
+from segjax.metrics.boundary_scores import BoundaryScores
 from segjax.metrics.confusion import (
     class_accuracy,
     confusion_matrix,
+    dice,
     frequency_weighted_iou,
     iou,
     pixel_accuracy,
@@ -10,10 +19,17 @@ from segjax.metrics.confusion import (
 )
 
 __all__ = [
+    "BoundaryScores",
+    "boundary_f1",
+    "boundary_iou",
+    "boundary_iou_counts",
     "class_accuracy",
     "confusion_matrix",
+    "dice",
     "frequency_weighted_iou",
     "iou",
     "pixel_accuracy",
     "summarize",
+    "trimap_counts",
+    "trimap_iou",
 ]

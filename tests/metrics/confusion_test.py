@@ -75,3 +75,87 @@ def test_nothing_labelled_gives_no_figures():
 def test_names_must_fit_the_matrix():
   with pytest.raises(ValueError, match=r"\(2, 2\) confusion matrix for the 1"):
     metrics.summarize(np.zeros((2, 2), int), ("a",))
+
+
+def by_cityscapes(labels, predictions, num_classes):
+  """IoUs as cityscapesScripts counts them, with loops over sets of pixels.
+
+  All that is no class is ignored in the truth; a prediction of it is missed by
+  the true class (a false negative) and is no class's false positive.
+  """
+  found = []
+  labelled = labels < num_classes
+  for c in range(num_classes):
+    tp = np.sum(labelled & (labels == c) & (predictions == c))
+    fn = np.sum(labelled & (labels == c) & (predictions != c))
+    fp = np.sum(labelled & (labels != c) & (predictions == c))
+    found.append(tp / (tp + fn + fp) if tp + fn + fp else np.nan)
+  return np.array(found)
+
+
+def awkward():
+  """Classes 4 only predicted, 5 in neither; void in truth and prediction."""
+  labels, predictions = case()
+  labels = np.where(labels == 4, 3, labels)
+  predictions[:, :, :6] = 255
+  return labels, predictions
+
+
+def test_void_predictions_count_as_cityscapes_counts_them():
+  labels, predictions = awkward()
+  counts = np.asarray(
+      metrics.confusion_matrix(labels, predictions, 6, void_predictions=True)
+  )
+  assert counts.shape == (6, 7)
+  want = by_cityscapes(labels, predictions, 6)
+  np.testing.assert_allclose(metrics.iou(counts), want)
+  summary = metrics.summarize(counts, tuple("abcdef"))
+  np.testing.assert_allclose(summary["miou"], np.nanmean(want))
+  assert summary["iou"]["e"] == 0
+  assert summary["iou"]["f"] is None
+  labelled = labels != 255
+  right = (labels == predictions)[labelled]
+  np.testing.assert_allclose(summary["pixel_accuracy"], right.mean())
+  recall = [right[labels[labelled] == c].mean() for c in range(4)]
+  np.testing.assert_allclose(summary["class_accuracy"], np.mean(recall))
+
+
+def test_otherwise_void_predictions_count_nowhere():
+  """As VOC's script, which knows none, would after their removal."""
+  labels, predictions = awkward()
+  counts = np.asarray(metrics.confusion_matrix(labels, predictions, 6))
+  kept = (labels != 255) & (predictions != 255)
+  want = by_cityscapes(np.where(kept, labels, 255), predictions, 6)
+  np.testing.assert_allclose(metrics.iou(counts), want)
+  assert counts.sum() == kept.sum()
+
+
+def test_predictions_in_void_are_no_false_positives():
+  """VOC counts the pixels whose truth is not 255, and no others."""
+  labels = np.array([[[0, 0, 255, 255]]])
+  predictions = np.array([[[0, 0, 1, 1]]])
+  counts = np.asarray(metrics.confusion_matrix(labels, predictions, 2))
+  summary = metrics.summarize(counts, ("a", "b"))
+  assert summary["iou"] == {"a": 1.0, "b": None}
+  assert summary["miou"] == 1.0
+
+
+def test_the_mean_is_of_the_split_and_not_of_its_images():
+  labels = np.array([[[0, 0, 0, 1]], [[1, 1, 1, 1]]])
+  predictions = np.array([[[0, 0, 0, 0]], [[1, 1, 1, 1]]])
+  one = metrics.confusion_matrix(labels, predictions, 2)
+  parts = [
+      metrics.confusion_matrix(labels[i : i + 1], predictions[i : i + 1], 2)
+      for i in (0, 1)
+  ]
+  np.testing.assert_array_equal(one, parts[0] + parts[1])
+  np.testing.assert_allclose(metrics.iou(np.asarray(one)), [3 / 4, 4 / 5])
+
+
+def test_dice_is_the_harmonic_mean_of_precision_and_recall():
+  counts = np.array([[3, 1, 0], [2, 4, 0], [0, 0, 0]])
+  precision, recall = np.array([3 / 5, 4 / 5]), np.array([3 / 4, 4 / 6])
+  want = 2 * precision * recall / (precision + recall)
+  np.testing.assert_allclose(metrics.dice(counts), [*want, np.nan])
+  summary = metrics.summarize(counts, ("a", "b", "c"))
+  np.testing.assert_allclose(summary["mdice"], want.mean())
