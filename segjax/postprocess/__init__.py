@@ -1,0 +1,1 @@
+"""What is done to scores and label maps after the network."""
