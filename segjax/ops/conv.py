@@ -14,6 +14,9 @@ from jaxtyping import Array, Float
 
 Pair = int | Sequence[int]
 
+_FEW_PRODUCTS = 0.6
+"""Share of a kernel's products below which `taps` is faster than `dense`."""
+
 _DIMENSIONS = ("NHWC", "HWIO", "NHWC")
 
 
@@ -52,7 +55,8 @@ def conv(
   """y[i] = sum_k x[stride * i + dilation * k - padding] kernel[k].
 
   The atrous convolution of DeepLab (arXiv:1706.05587, Eq. 1). `padding` zeros
-  stand on both sides of an axis, as in PyTorch.
+  stand on both sides of an axis, as in PyTorch. `atrous_zeros` and
+  `atrous_sampled` are its two explanations; this is the fast form.
 
   Raises:
     ValueError: the channels do not fit the kernel, or the kernel the image.
@@ -78,20 +82,63 @@ def conv(
     sizes = x.shape[1:3], (kh, kw)
     if groups == 1 and _mostly_padding(*sizes, stride, padding, dilation):
       return taps(x, kernel, stride, padding, dilation)
+  depthwise = inputs == 1 and features == groups
+  native = jax.default_backend() != "cpu" and jax.device_count() == 1
+  if groups > 1 and not depthwise and not native:
+    return blocks(x, kernel, stride, padding, dilation, groups)
   return dense(x, kernel, stride, padding, dilation, groups)
 
 
 def dense(x, kernel, stride, padding, dilation, groups=1):
-  """The convolution as XLA has it: zeros between the taps of the kernel."""
+  """The convolution as XLA has it.
+
+  Outer rows and columns of the kernel that only ever meet padding are cut off
+  first, with the padding that they needed: where the rate reaches the size of
+  the map, a 3x3 kernel is its centre alone (DeepLabv3, Sec. 3.3).
+  """
+  cuts, pads = [], []
+  for axis in (0, 1):
+    size, window = x.shape[1 + axis], kernel.shape[axis]
+    s, p, d = stride[axis], padding[axis], dilation[axis]
+    out = output_size(size, window, s, p, d)
+    hits = [i for i in range(window) if _touch(size, out, i, s, p, d)]
+    first, last = (hits[0], hits[-1]) if hits else (0, window - 1)
+    cuts.append(slice(first, last + 1))
+    pads.append((p - first * d, p - (window - 1 - last) * d))
   return lax.conv_general_dilated(
       x,
-      kernel,
+      kernel[tuple(cuts)],
       window_strides=stride,
-      padding=[(p, p) for p in padding],
+      padding=pads,
       rhs_dilation=dilation,
       dimension_numbers=_DIMENSIONS,
       feature_group_count=groups,
   )
+
+
+def blocks(x, kernel, stride, padding, dilation, groups, width=64):
+  """A grouped convolution as a few ordinary ones of `width` channels or more.
+
+  Neighbouring groups share a kernel that is zero from one to the other. Where
+  a batch is spread over devices each keeps its part; XLA gathers the whole of
+  it for a grouped convolution (openxla/xla#47945), whose gradient a CPU also
+  needs 100 times as long for (ResNeXt's shapes, measured).
+  """
+  kh, kw, inputs, features = kernel.shape
+  size = next(
+      m for m in range(1, groups + 1)
+      if groups % m == 0 and (m * inputs >= width or m == groups)
+  )  # fmt: skip
+  count = groups // size
+  kernel = kernel.reshape(kh, kw, inputs, count, size, features // groups)
+  eye = jnp.eye(size, dtype=kernel.dtype)
+  kernel = jnp.einsum("hwibgo,gk->bhwkigo", kernel, eye)
+  kernel = kernel.reshape(count, kh, kw, size * inputs, features // count)
+  parts = [
+      dense(part, kernel[i], stride, padding, dilation)
+      for i, part in enumerate(jnp.split(x, count, axis=-1))
+  ]
+  return jnp.concatenate(parts, axis=-1)
 
 
 def taps(x, kernel, stride, padding, dilation):
@@ -129,6 +176,71 @@ def taps(x, kernel, stride, padding, dilation):
   return y
 
 
+def atrous_zeros(
+    x: Float[Array, "n h w c"],
+    kernel: Float[Array, "kh kw i o"],
+    *,
+    padding: Pair = 0,
+    dilation: Pair = 1,
+    groups: int = 1,
+) -> Float[Array, "n h2 w2 o"]:
+  """An ordinary convolution whose kernel has zeros between its values.
+
+  "Upsampled filters": rate - 1 zeros between consecutive values of each axis
+  (DeepLabv2, arXiv:1606.00915, Sec. 3.1, and Fig. 1 of DeepLabv3,
+  arXiv:1706.05587). Most of its products are with these zeros.
+
+  Args:
+    x: feature maps.
+    kernel: without the zeros.
+    padding: zeros on both sides of an axis of `x`.
+    dilation: the rate.
+    groups: of channels.
+  """
+  dilation = pair(dilation)
+  height, width = (d * (k - 1) + 1 for d, k in zip(dilation, kernel.shape))
+  holes = jnp.zeros((height, width, *kernel.shape[2:]), kernel.dtype)
+  holes = holes.at[:: dilation[0], :: dilation[1]].set(kernel)
+  return dense(x, holes, (1, 1), pair(padding), (1, 1), groups)
+
+
+def atrous_sampled(
+    x: Float[Array, "n h w c"],
+    kernel: Float[Array, "kh kw i o"],
+    *,
+    padding: Pair = 0,
+    dilation: Pair = 1,
+    groups: int = 1,
+) -> Float[Array, "n h2 w2 o"]:
+  """An ordinary convolution of the input sampled at every rate-th position.
+
+  The `a trous` algorithm of DeepLabv2 (arXiv:1606.00915, Sec. 3.1): an input
+  of rate r becomes r * r smaller ones, which are convolved densely, and their
+  results are put back between each other.
+
+  Args:
+    x: feature maps.
+    kernel: of the convolution.
+    padding: zeros on both sides of an axis of `x`.
+    dilation: the rate.
+    groups: of channels.
+  """
+  (top, left), (rows, cols) = pair(padding), pair(dilation)
+  n, h, w, c = x.shape
+  height = output_size(h, kernel.shape[0], 1, top, rows)
+  width = output_size(w, kernel.shape[1], 1, left, cols)
+  # Zeros behind the last row make the samples equally large.
+  bottom = top + -(h + 2 * top) % rows
+  right = left + -(w + 2 * left) % cols
+  x = jnp.pad(x, ((0, 0), (top, bottom), (left, right), (0, 0)))
+  h, w = x.shape[1] // rows, x.shape[2] // cols
+  x = x.reshape(n, h, rows, w, cols, c).transpose(2, 4, 0, 1, 3, 5)
+  y = dense(x.reshape(-1, h, w, c), kernel, (1, 1), (0, 0), (1, 1), groups)
+  h, w, features = y.shape[1:]
+  y = y.reshape(rows, cols, n, h, w, features).transpose(2, 3, 0, 4, 1, 5)
+  return y.reshape(n, h * rows, w * cols, features)[:, :height, :width]
+
+
 def _touch(size, out, tap, stride, padding, dilation):
   """(first input, past the last, first output) that a tap joins, or None."""
   shift = tap * dilation - padding
@@ -140,7 +252,11 @@ def _touch(size, out, tap, stride, padding, dilation):
 
 
 def _mostly_padding(size, window, stride, padding, dilation) -> bool:
-  """Whether the dilated kernel's taps miss the image more often than not."""
+  """Whether so few products are with the image that the taps are faster.
+
+  The bound is where both take the same time on CPUs, forward and backward; see
+  experiments/benchmark_atrous.py.
+  """
   if stride != (1, 1) or max(dilation) == 1:
     return False
   touched = 1.0
@@ -153,7 +269,7 @@ def _mostly_padding(size, window, stride, padding, dilation) -> bool:
       at = _touch(size[axis], out, tap, 1, padding[axis], dilation[axis])
       hits += at[1] - at[0] if at else 0
     touched *= hits / (window[axis] * out)
-  return touched < 0.5
+  return touched < _FEW_PRODUCTS
 
 
 def conv_transpose(

@@ -7,12 +7,13 @@ PRESETS = {
     "imagenet": ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375), False),
     "caffe": ((122.67892, 116.66877, 104.00699), (1.0, 1.0, 1.0), True),
     "unit": ((127.5, 127.5, 127.5), (127.5, 127.5, 127.5), False),
+    "bgr": ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0), True),
     "none": ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0), False),
 }
 """Name -> mean and scale of R, G, B in grey levels, and whether B comes first.
 
 `imagenet` is torchvision's and mmsegmentation's, `caffe` that of the networks
-of 2014 to 2017, `unit` ([-1, 1]) TensorFlow's.
+of 2014 to 2017, `bgr` SegNet's, `unit` ([-1, 1]) TensorFlow's.
 """
 
 

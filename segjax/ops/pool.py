@@ -66,6 +66,31 @@ def max_pool(
   )
 
 
+def max_pool_dense(
+    x: Float[Array, "n h w c"], window: Pair, dilation: Pair = 1
+) -> Float[Array, "n h2 w2 c"]:
+  """The largest of each window's values, for a window at every position.
+
+  Stride 1 and no padding; neighbours within a window are `dilation` pixels
+  apart. After it, dilated layers compute at every pixel what layers after the
+  strided pooling compute at some (patch_cnn.py).
+
+  Raises:
+    ValueError: the window does not fit the image.
+  """
+  window, dilation = pair(window), pair(dilation)
+  heights, widths = (
+      output_size(size, k, 1, 0, d)
+      for size, k, d in zip(x.shape[1:3], window, dilation)
+  )
+  views = (
+      x[:, i * dilation[0] :, j * dilation[1] :][:, :heights, :widths]
+      for i in range(window[0])
+      for j in range(window[1])
+  )
+  return functools.reduce(jnp.maximum, views)
+
+
 def avg_pool(
     x: Float[Array, "n h w c"],
     window: Pair,
@@ -99,13 +124,19 @@ def avg_pool(
   return (total / count).astype(x.dtype)
 
 
+def _edges(size: int, target: int) -> list[tuple[int, int]]:
+  """(start, stop) of each bin: floor(i size / target) to the next's ceiling."""
+  return [
+      (i * size // target, -(-(i + 1) * size // target)) for i in range(target)
+  ]
+
+
 @functools.lru_cache(maxsize=512)
 def _bins(size: int, target: int) -> Float[np.ndarray, "target size"]:
-  """Row i averages the pixels from floor(i size / target) to the ceiling."""
+  """Row i averages the pixels of bin i."""
   weights = np.zeros((target, size), np.float32)
-  for i in range(target):
-    start, stop = i * size // target, -(-(i + 1) * size // target)
-    weights[i, start:stop] = 1 / (stop - start)
+  for row, (start, stop) in zip(weights, _edges(size, target)):
+    row[start:stop] = 1 / (stop - start)
   return weights
 
 
@@ -125,6 +156,19 @@ def adaptive_avg_pool(
       preferred_element_type=jnp.float32,
   )
   return y.astype(x.dtype)
+
+
+def adaptive_max_pool(
+    x: Float[Array, "n h w c"], size: Pair
+) -> Float[Array, "n h2 w2 c"]:
+  """The largest values of the bins of `adaptive_avg_pool`."""
+  for axis, target in zip((1, 2), pair(size)):
+    bins = [
+        jnp.max(lax.slice_in_dim(x, *edges, axis=axis), axis, keepdims=True)
+        for edges in _edges(x.shape[axis], target)
+    ]
+    x = jnp.concatenate(bins, axis)
+  return x
 
 
 def _views(x, window, stride):
@@ -174,14 +218,28 @@ def max_unpool(
     y: Float[Array, "n h2 w2 c"],
     indices: Int[Array, "n h2 w2 c"],
     size: tuple[int, int],
+    window: Pair | None = None,
 ) -> Float[Array, "n h w c"]:
   """Each value back to the place that `max_pool_with_indices` remembers.
 
   DeconvNet (arXiv:1505.04366, Sec. 3.2.1) and SegNet; zero elsewhere. Where
   windows overlap, equal places hold equal values.
+
+  Args:
+    y: the values.
+    indices: their places.
+    size: height and width of the result.
+    window: of a pooling without padding and without overlap. It may be left
+      out; with it nothing is scattered, which every device does faster.
   """
   n, _, _, c = y.shape
   height, width = size
+  if window is not None:
+    for axis, factor in enumerate(pair(window), start=1):
+      y, indices = (jnp.repeat(v, factor, axis) for v in (y, indices))
+    y, indices = (v[:, :height, :width] for v in (y, indices))
+    places = jnp.arange(height * width, dtype=indices.dtype)
+    return jnp.where(indices == places.reshape(height, width, 1), y, 0)
   flat = jnp.zeros((n, height * width, c), y.dtype)
   flat = jax.vmap(
       jax.vmap(lambda f, i, v: f.at[i].set(v), in_axes=-1, out_axes=-1)

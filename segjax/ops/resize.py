@@ -14,14 +14,15 @@ import numpy as np
 
 @functools.lru_cache(maxsize=512)
 def _bilinear_weights(
-    size: int, target: int, align_corners: bool
+    size: int, target: int, align_corners: bool, factor: float | None
 ) -> Float[np.ndarray, "target size"]:
   """Row t holds the weights of the source pixels in target pixel t."""
   t = np.arange(target, dtype=np.float64)
   if align_corners:
     at = t * ((size - 1) / (target - 1)) if target > 1 else np.zeros(1)
   else:
-    at = np.maximum((t + 0.5) * (size / target) - 0.5, 0)
+    step = size / target if factor is None else 1 / factor
+    at = np.maximum((t + 0.5) * step - 0.5, 0)
   low = np.minimum(np.floor(at).astype(np.int64), size - 1)
   high = np.minimum(low + 1, size - 1)
   weights = np.zeros((target, size))
@@ -35,6 +36,7 @@ def resize_bilinear(
     size: tuple[int, int],
     *,
     align_corners: bool = False,
+    factor: float | None = None,
 ) -> Float[Array, "n h2 w2 c"]:
   """Bilinear interpolation to `size`, equal to PyTorch's `interpolate`.
 
@@ -44,6 +46,8 @@ def resize_bilinear(
     align_corners: True makes the centres of the corner pixels meet (Caffe's
       Interp, TensorFlow's DeepLab); False the outer edges of the images
       (torchvision, mmsegmentation). No smoothing when shrinking.
+    factor: target pixels per source pixel, where they are not the ratio of the
+      sizes (PyTorch's `scale_factor`); without `align_corners` only.
   """
   height, width = (int(s) for s in size)
   for axis, target, formula in (
@@ -51,7 +55,7 @@ def resize_bilinear(
       (2, width, "tw,nhwc->nhtc"),
   ):
     if target != x.shape[axis]:
-      weights = _bilinear_weights(x.shape[axis], target, align_corners)
+      weights = _bilinear_weights(x.shape[axis], target, align_corners, factor)
       y = jnp.einsum(
           formula,
           jnp.asarray(weights, x.dtype),
@@ -80,4 +84,46 @@ def resize_nearest(
   for axis, target in zip((1, 2), size):
     if target != x.shape[axis]:
       x = jnp.take(x, nearest_index(x.shape[axis], target), axis=axis)
+  return x
+
+
+def resize_region(
+    x: Float[Array, "n h w c"],
+    size: Int[Array, "n 2"],
+    target: Int[Array, "n 2"],
+    shape: tuple[int, int],
+    *,
+    align_corners: bool = False,
+) -> Float[Array, "n h2 w2 c"]:
+  """Bilinear interpolation of the top left part of each map.
+
+  The sizes may differ from map to map and be known only when it runs, so that
+  one program serves images of all sizes.
+
+  Args:
+    x: maps of any float type; the sums are float32.
+    size: (height, width) of the part of each map that is meant.
+    target: (height, width) that it is brought to.
+    shape: (h2, w2) of the result; what lies past `target` repeats its edge.
+    align_corners: see `resize_bilinear`.
+  """
+  for axis, formula in ((0, "nts,nswc->ntwc"), (1, "nts,nhsc->nhtc")):
+    source, wanted = (
+        s[:, axis, None].astype(jnp.float32) for s in (size, target)
+    )
+    t = jnp.arange(shape[axis], dtype=jnp.float32)
+    if align_corners:
+      at = t * (source - 1) / jnp.maximum(wanted - 1, 1)
+    else:
+      at = (t + 0.5) * source / wanted - 0.5
+    at = jnp.clip(at, 0, source - 1)[..., None]
+    pixels = jnp.arange(x.shape[1 + axis], dtype=jnp.float32)
+    weights = jnp.maximum(1 - jnp.abs(at - pixels), 0).astype(x.dtype)
+    x = jnp.einsum(
+        formula,
+        weights,
+        x,
+        precision=jax.lax.Precision.HIGHEST,
+        preferred_element_type=jnp.float32,
+    ).astype(x.dtype)
   return x

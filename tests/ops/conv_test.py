@@ -1,5 +1,7 @@
 """One convolution, several implementations, one result: PyTorch's."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -74,6 +76,59 @@ def test_taps_equal_the_dense_form_and_its_gradients(geometry):
   ]
   for one, other in zip(*grads):
     np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-3)
+
+
+ATROUS = [
+    {"kernel": 3, "padding": 1},
+    {"kernel": 3, "padding": 2, "dilation": 2},
+    {"kernel": 3, "padding": (3, 2), "dilation": (3, 2)},
+    {"kernel": 3, "padding": 6, "dilation": 6},
+    {"kernel": 3, "padding": 24, "dilation": 24},
+    {"kernel": 3, "dilation": 4},
+    {"kernel": 4, "padding": 6, "dilation": 4},
+    {"kernel": (1, 3), "padding": (2, 5), "dilation": 5},
+    {"kernel": 3, "padding": 2, "dilation": 2, "groups": 2},
+    {"kernel": 3, "padding": 7, "dilation": 7, "groups": 4, "features": 4},
+]
+
+
+@pytest.mark.parametrize("geometry", ATROUS)
+@pytest.mark.parametrize("form", (ops.atrous_zeros, ops.atrous_sampled))
+def test_the_explained_forms_are_the_fast_one(form, geometry):
+  """Zeros in the kernel, or a sampled input: values and gradients are equal."""
+  x, kernel, geometry = case(**geometry)
+
+  def loss(function, x, kernel):
+    y = function(x, kernel, **geometry)
+    return jnp.sum(jnp.sin(y)), y
+
+  grad = jax.value_and_grad(loss, (1, 2), has_aux=True)
+  (_, want), wants = grad(ops.conv, x, kernel)
+  (_, got), gots = grad(form, x, kernel)
+  np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-4)
+  for one, other in zip(gots, wants):
+    np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("rate", (1, 2, 4, 6, 12, 24, 36))
+@pytest.mark.parametrize("size", (33, 65))
+def test_atrous_convolution_costs_the_taps_that_touch_the_image(size, rate):
+  """A 3x3 kernel touches an axis of n pixels 3 n - 2 rate times, or n times."""
+  x = jax.ShapeDtypeStruct((1, size, size, 32), jnp.float32)
+  kernel = jax.ShapeDtypeStruct((3, 3, 32, 16), jnp.float32)
+  atrous = functools.partial(ops.conv, padding=rate, dilation=rate)
+  compiled = jax.jit(atrous).lower(x, kernel).compile()
+  touched = (max(3 * size - 2 * rate, size)) ** 2 * 32 * 16
+  assert compiled.cost_analysis()["flops"] <= 2.2 * touched
+
+
+def test_a_kernel_that_meets_padding_alone_gives_zeros():
+  """Neither of its two rows ever stands on the image's one."""
+  x, kernel, _ = case(2, size=(1, 6))
+  options = {"padding": (3, 0), "dilation": (6, 1)}
+  want = jnp.zeros((2, 1, 5, 6))
+  for form in (ops.conv, ops.atrous_zeros, ops.atrous_sampled):
+    np.testing.assert_array_equal(form(x, kernel, **options), want)
 
 
 @pytest.mark.parametrize(

@@ -26,5 +26,5 @@ def test_caffe_puts_blue_first():
 
 
 def test_an_unknown_preset_lists_the_known():
-  with pytest.raises(ValueError, match=r"'vgg'.*\['caffe', 'imagenet'"):
+  with pytest.raises(ValueError, match=r"'vgg'.*\['bgr', 'caffe'"):
     ops.normalize(np.zeros((1, 1, 1, 3)), "vgg")

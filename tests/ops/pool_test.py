@@ -64,15 +64,27 @@ def test_indices_equal_torch(geometry, size):
   np.testing.assert_array_equal(indices, want[1])
 
 
+@pytest.mark.parametrize("dilation", (1, 2, (3, 1)))
+@pytest.mark.parametrize("window", (2, (1, 3)))
+@pytest.mark.parametrize("size", SIZES)
+def test_dense_pooling_equals_torch(size, window, dilation):
+  x = random(size)
+  geometry = {"window": window, "stride": 1, "dilation": dilation}
+  want = torch_pool("max_pool2d", x, **geometry)
+  np.testing.assert_array_equal(ops.max_pool_dense(x, window, dilation), want)
+
+
+@pytest.mark.parametrize("kind", ("avg", "max"))
 @pytest.mark.parametrize("bins", (1, 2, 3, 6, (4, 7)))
 @pytest.mark.parametrize("size", [(6, 6), (9, 13), (4, 5)])
-def test_adaptive_bins_equal_torch(size, bins):
+def test_adaptive_bins_equal_torch(size, bins, kind):
   torch = pytest.importorskip("torch")
   x = random(size)
-  want = torch.nn.functional.adaptive_avg_pool2d(
+  name = f"adaptive_{kind}_pool"
+  want = getattr(torch.nn.functional, f"{name}2d")(
       torch.from_numpy(np.moveaxis(x, -1, 1).copy()), bins
   )
-  got = ops.adaptive_avg_pool(x, bins)
+  got = getattr(ops, name)(x, bins)
   np.testing.assert_allclose(
       got, np.moveaxis(want.numpy(), 1, -1), rtol=1e-5, atol=1e-6
   )
@@ -83,6 +95,8 @@ def test_unpooling_puts_maxima_back(size):
   x = random(size) + 10
   values, indices = ops.max_pool_with_indices(x, 2, ceil_mode=True)
   back = ops.max_unpool(values, indices, size)
+  unscattered = ops.max_unpool(values, indices, size, window=2)
+  np.testing.assert_array_equal(unscattered, back)
   np.testing.assert_array_equal(back[back > 0], x[np.asarray(back) > 0])
   assert np.count_nonzero(back) == values.size
   again, places = ops.max_pool_with_indices(back, 2, ceil_mode=True)

@@ -78,3 +78,21 @@ def test_aligned_corners_meet():
   np.testing.assert_allclose(
       y[:, ::16, ::30], x[:, ::4, ::5], rtol=1e-6, atol=1e-6
   )
+
+
+@pytest.mark.parametrize("factor", (0.5, 0.75, 1.5))
+def test_a_given_factor_is_torch_s(factor):
+  """PyTorch samples at the factor, though the sizes have another ratio."""
+  torch = pytest.importorskip("torch")
+  x = random((13, 19))
+  want = torch.nn.functional.interpolate(
+      torch.from_numpy(np.moveaxis(x, -1, 1).copy()),
+      scale_factor=factor,
+      mode="bilinear",
+  )
+  size = want.shape[2:]
+  got = ops.resize_bilinear(x, size, factor=factor)
+  np.testing.assert_allclose(
+      got, np.moveaxis(want.numpy(), 1, -1), rtol=1e-5, atol=1e-5
+  )
+  assert np.abs(got - ops.resize_bilinear(x, size)).max() > 1e-2
