@@ -2,9 +2,12 @@
 
 import functools
 
+from flax import linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+
+from segjax import layers
 
 
 def shapes(model, image):
@@ -38,3 +41,18 @@ def forward(model, variables, image):
   options = {"xla_backend_optimization_level": 0}
   compiled = apply.lower(variables, image).compile(options)
   return compiled(variables, image)
+
+
+def dilations(model, size):
+  """{path: rate} of every convolution of a model, on an image of `size`."""
+  rates = {}
+
+  def record(call, args, kwargs, context):
+    if isinstance(context.module, layers.Conv):
+      rates["/".join(context.module.path)] = context.module.dilation
+    return call(*args, **kwargs)
+
+  image = jax.ShapeDtypeStruct((1, *size, 3), jnp.float32)
+  with nn.intercept_methods(record):
+    shapes(model, image)
+  return rates

@@ -119,6 +119,7 @@ class DenseNet(nn.Module):
     pool_dilated: whether a transition that lost its stride goes on averaging,
       at stride 1, which makes the dense features agree with the strided ones
       where the image is a multiple of 32. False: it does not (DenseASPP).
+    norm_last: whether the fourth dense block is normalised.
     norm: makes the normalisation layers.
   """
 
@@ -127,6 +128,7 @@ class DenseNet(nn.Module):
   width: int = 64
   output_stride: int = 32
   pool_dilated: bool = True
+  norm_last: bool = True
   norm: layers.ModuleDef = layers.BatchNorm
 
   @nn.compact
@@ -149,5 +151,6 @@ class DenseNet(nn.Module):
           size, self.growth, dilation, self.norm, name=f"block{i}"
       )
       x = features[f"c{i + 1}"] = block(x, train=train)
-    features["c5"] = self.norm(name="norm5")(x, train=train)
+    if self.norm_last:
+      features["c5"] = self.norm(name="norm5")(x, train=train)
     return features

@@ -50,7 +50,13 @@ class Inception(nn.Module):
       self, x: Float[Array, "n h w c"], *, train: bool
   ) -> Float[Array, "n h w c2"]:
     def conv(width, size, name, x):
-      block = layers.ConvNormAct(width, size, norm=self.norm, name=name)
+      block = layers.ConvNormAct(
+          width,
+          size,
+          use_bias=self.norm is layers.Identity,
+          norm=self.norm,
+          name=name,
+      )
       return block(x, train=train)
 
     one, reduce3, three, reduce5, five, proj = self.widths
@@ -68,21 +74,24 @@ class GoogLeNet(nn.Module):
 
   `c1` and `c2` are the first and the last convolution of the stem, `c3` to
   `c5` are inception 3b, 4e and 5b. The auxiliary classifiers (Sec. 5) are left
-  out, and so is local response normalisation. The defaults are those of the
-  public weights, from TensorFlow, as
-  torchvision has them.
+  out. The defaults are those of the public weights, from TensorFlow, as
+  torchvision has them; the paper's own network is `PAPER`.
 
   Attributes:
     large: kernel size of the branch that the paper calls 5x5, and has 5x5.
     last_pool: window of the pool before inception 5a; the paper's is 3.
     renormalize: the image comes with the "imagenet" preset of `ops.normalize`,
       and the weights want "unit" (torchvision's `transform_input`).
-    norm: makes the normalisation layers.
+    lrn: local response normalisation after the first pool and before the
+      second, as in Fig. 3.
+    norm: makes the normalisation layers; with `layers.Identity` the
+      convolutions have biases.
   """
 
   large: int = 3
   last_pool: int = 2
   renormalize: bool = False
+  lrn: bool = False
   norm: layers.ModuleDef = BatchNorm
 
   @nn.compact
@@ -94,11 +103,17 @@ class GoogLeNet(nn.Module):
       centre, half, _ = map(jnp.asarray, ops.PRESETS["unit"])
       offset = ((mean - centre) / half).astype(image.dtype)
       image = image * (scale / half).astype(image.dtype) + offset
-    conv = functools.partial(layers.ConvNormAct, norm=self.norm)
+    conv = functools.partial(
+        layers.ConvNormAct,
+        use_bias=self.norm is layers.Identity,
+        norm=self.norm,
+    )
+    lrn = ops.local_response_norm if self.lrn else lambda x: x
     features = {"c1": conv(64, 7, 2, name="conv1")(image, train=train)}
-    x = layers.max_pool(features["c1"], 3, 2, ceil_mode=True)
+    x = lrn(layers.max_pool(features["c1"], 3, 2, ceil_mode=True))
     x = conv(64, 1, name="conv2")(x, train=train)
     x = features["c2"] = conv(192, 3, name="conv3")(x, train=train)
+    x = lrn(x)
     for key, modules in STAGES.items():
       window = self.last_pool if key == "c5" else 3
       x = layers.max_pool(x, window, 2, ceil_mode=True)
@@ -107,3 +122,7 @@ class GoogLeNet(nn.Module):
         x = module(x, train=train)
       features[key] = x
     return features
+
+
+PAPER = {"large": 5, "last_pool": 3, "lrn": True, "norm": layers.Identity}
+"""Attributes of the paper's network, from before batch normalisation."""

@@ -21,10 +21,15 @@ class Exchange(nn.Module):
 
   Attributes:
     fusion: a key of `FUSIONS`.
+    resize_twice: whether a coarser branch grows by its factor first, and from
+      there to the size of the result; they differ where sizes are odd.
+    outputs: how many of the finest branches are made, all where None.
     norm: makes the normalisation layers.
   """
 
   fusion: str = "nearest"
+  resize_twice: bool = False
+  outputs: int | None = None
   norm: layers.ModuleDef = layers.BatchNorm
 
   @nn.compact
@@ -32,14 +37,17 @@ class Exchange(nn.Module):
       self, branches: Sequence[Float[Array, "n _ _ _"]], *, train: bool
   ) -> list[Float[Array, "n _ _ _"]]:
     conv = functools.partial(layers.ConvNormAct, norm=self.norm)
+    resize = FUSIONS[self.fusion]
     results = []
-    for i, own in enumerate(branches):
+    for i, own in enumerate(branches[: self.outputs]):
       width, total = own.shape[-1], 0
       for j, x in enumerate(branches):
         name = f"from{j}_to{i}"
         if j > i:
           x = conv(width, 1, act=None, name=name)(x, train=train)
-          x = FUSIONS[self.fusion](x, own.shape[1:3])
+          if self.resize_twice:
+            x = resize(x, [size * 2 ** (j - i) for size in x.shape[1:3]])
+          x = resize(x, own.shape[1:3])
         for k in range(i - j):
           last = k == i - j - 1
           down = conv(
@@ -59,12 +67,14 @@ class Module(nn.Module):
 
   Attributes:
     size: blocks in each branch.
-    fusion: see `Exchange`.
+    fusion: see `Exchange`, as are the next two.
     norm: makes the normalisation layers.
   """
 
   size: int = 4
   fusion: str = "nearest"
+  resize_twice: bool = False
+  outputs: int | None = None
   norm: layers.ModuleDef = layers.BatchNorm
 
   @nn.compact
@@ -76,7 +86,9 @@ class Module(nn.Module):
       block = functools.partial(resnet.BasicBlock, x.shape[-1], norm=self.norm)
       stage = resnet.Stage((block,) * self.size, name=f"branch{i}")
       branches[i] = stage(x, train=train)
-    exchange = Exchange(self.fusion, self.norm, name="exchange")
+    exchange = Exchange(
+        self.fusion, self.resize_twice, self.outputs, self.norm, name="exchange"
+    )
     return exchange(branches, train=train)
 
 
@@ -86,7 +98,8 @@ class HRNet(nn.Module):
   The defaults are HRNet-W18. `c1` is the first convolution; `c2` to `c5` are
   the four branches, at strides 4 to 32 and with C, 2C, 4C and 8C channels;
   `branch0` to `branch3` are further names of the same four. A model takes the
-  heads from there: HRNetV1 the first, V2 all, V2p a pyramid of them (Fig. 4).
+  heads from there: HRNetV1 the first, V2 all, V2p a pyramid of them (Fig. 4;
+  `segjax.models.hrnet`).
 
   Attributes:
     width: C, the channels of the finest branch: 18, 32, 48.
@@ -95,6 +108,9 @@ class HRNet(nn.Module):
     first_size: bottlenecks of stage 1.
     fusion: "nearest" (classification, detection, pose) or "bilinear"
       (segmentation), else ValueError. The weights stay the same.
+    resize_twice: see `Exchange`; mmsegmentation does.
+    multi_scale: whether the last exchange feeds all branches. False, for
+      HRNetV1: the finest alone, and there is no `c3`, `c4` and `c5`.
     norm: makes the normalisation layers.
   """
 
@@ -103,6 +119,8 @@ class HRNet(nn.Module):
   size: int = 4
   first_size: int = 4
   fusion: str = "nearest"
+  resize_twice: bool = False
+  multi_scale: bool = True
   norm: layers.ModuleDef = layers.BatchNorm
 
   @nn.compact
@@ -125,8 +143,14 @@ class HRNet(nn.Module):
         branches = [finest(branches[0], train=train)]
       branches = [*branches, coarser]
       for i in range(modules):
+        last = stage == 4 and i == modules - 1
         module = Module(
-            self.size, self.fusion, self.norm, name=f"stage{stage}_{i}"
+            self.size,
+            self.fusion,
+            self.resize_twice,
+            1 if last and not self.multi_scale else None,
+            self.norm,
+            name=f"stage{stage}_{i}",
         )
         branches = module(branches, train=train)
     for i, x in enumerate(branches):

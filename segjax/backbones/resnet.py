@@ -87,13 +87,14 @@ class BasicBlock(nn.Module):
 class Bottleneck(nn.Module):
   """1x1, 3x3 and 1x1 convolutions with a shortcut (Fig. 5, right).
 
-  The stride is taken by the 3x3 convolution, as every public PyTorch network
-  has it; the paper took it in the first 1x1.
+  The stride is taken by the 3x3 convolution, as almost every public PyTorch
+  network has it; the paper took it in the first 1x1.
 
   Attributes:
     width: channels of the 3x3 convolution.
     features: channels of the result.
     stride: of the 3x3 convolution.
+    stride_first: of the first convolution instead (the paper, Caffe).
     dilation: of the 3x3 convolution.
     groups: of the 3x3 convolution: ResNeXt's cardinality.
     avg_down: see `Shortcut`.
@@ -105,6 +106,7 @@ class Bottleneck(nn.Module):
   stride: int = 1
   dilation: int = 1
   groups: int = 1
+  stride_first: bool = False
   avg_down: bool = False
   norm: layers.ModuleDef = layers.BatchNorm
 
@@ -116,11 +118,14 @@ class Bottleneck(nn.Module):
         self.features, self.stride, self.avg_down, self.norm, name="shortcut"
     )(x, train=train)
     conv = functools.partial(layers.ConvNormAct, norm=self.norm)
-    x = conv(self.width, 1, name="conv1")(x, train=train)
+    first, second = self.stride, 1
+    if not self.stride_first:
+      first, second = second, first
+    x = conv(self.width, 1, first, name="conv1")(x, train=train)
     conv2 = conv(
         self.width,
         3,
-        self.stride,
+        second,
         self.dilation,
         groups=self.groups,
         name="conv2",
@@ -166,6 +171,9 @@ class ResNet(nn.Module):
       as (32, 32, 64) (arXiv:1812.01187, Fig. 2b) or PSPNet's (64, 64, 128).
     groups: of the 3x3 convolutions; ResNeXt's cardinality (arXiv:1611.05431).
     width_per_group: of the 3x3 convolutions in conv2_x where width is 64.
+    stride_first: bottlenecks take their stride in the first convolution, as in
+      the paper and its Caffe weights; see `Bottleneck`.
+    ceil_mode: the pool keeps the remainder of an even size (Caffe).
     avg_down: average pools in the shortcuts ("ResNet-D"); the pool of a stride
       that became a dilation is left out, as in mmsegmentation.
     multi_grid: one rate per block of conv5_x, multiplied by its dilation
@@ -189,6 +197,8 @@ class ResNet(nn.Module):
   deep_stem: tuple[int, ...] | None = None
   groups: int = 1
   width_per_group: int = 64
+  stride_first: bool = False
+  ceil_mode: bool = False
   avg_down: bool = False
   multi_grid: tuple[int, ...] | None = None
   multi_grid_replaces: bool = False
@@ -202,7 +212,9 @@ class ResNet(nn.Module):
   ) -> dict[str, Float[Array, "n _ _ _"]]:
     self._check()
     features = {"c1": self._stem(image, train)}
-    x = layers.max_pool(features["c1"], 3, 2, padding=1)
+    x = layers.max_pool(
+        features["c1"], 3, 2, padding=1, ceil_mode=self.ceil_mode
+    )
     plan = strides.atrous((1, 2, 2, 2), self.output_stride, start=4)
     for i, (stride, before, dilation) in enumerate(plan):
       blocks = self._blocks(i, stride, before, dilation)
@@ -222,6 +234,8 @@ class ResNet(nn.Module):
       )
     if not self.bottleneck and (self.groups, self.width_per_group) != (1, 64):
       raise ValueError("groups and width_per_group need bottleneck=True")
+    if not self.bottleneck and self.stride_first:
+      raise ValueError("stride_first needs bottleneck=True")
 
   def _stem(self, image, train):
     if self.deep_stem is None:
@@ -252,6 +266,7 @@ class ResNet(nn.Module):
           width * 2**stage,
           4 * self.width * 2**stage,
           groups=self.groups,
+          stride_first=self.stride_first,
       )
     else:
       block = functools.partial(BasicBlock, self.width * 2**stage)

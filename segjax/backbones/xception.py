@@ -29,6 +29,8 @@ BatchNorm = functools.partial(layers.BatchNorm, epsilon=1e-3)
 class AlignedModule(nn.Module):
   """Three separable convolutions and a shortcut (DeepLabv3+, Fig. 4).
 
+  It gives its result, and that of its second convolution.
+
   Attributes:
     features: channels of the three.
     stride: of the last; depthwise, where the original takes a max pool.
@@ -50,9 +52,9 @@ class AlignedModule(nn.Module):
   @nn.compact
   def __call__(
       self, x: Float[Array, "n h w c"], *, train: bool
-  ) -> Float[Array, "n h2 w2 c2"]:
+  ) -> tuple[Float[Array, "n h2 w2 c2"], Float[Array, "n h w c3"]]:
     act = nn.relu if self.exit else None
-    y = x
+    y, second = x, None
     for i, features in enumerate(self.features, start=1):
       separable = layers.SeparableConvNormAct(
           features,
@@ -64,8 +66,9 @@ class AlignedModule(nn.Module):
           name=f"conv{i}",
       )
       y = separable(y if self.exit else nn.relu(y), train=train)
+      second = y if i == 2 else second
     if self.exit:
-      return y
+      return y, second
     if self.project:
       project = layers.ConvNormAct(
           y.shape[-1],
@@ -76,7 +79,7 @@ class AlignedModule(nn.Module):
           name="shortcut",
       )
       x = project(x, train=train)
-    return x + y
+    return x + y, second
 
 
 class AlignedXception(nn.Module):
@@ -84,19 +87,23 @@ class AlignedXception(nn.Module):
 
   The defaults are Xception-65 at its ImageNet stride. `c1` is the stem, `c2`
   and `c3` are the entry flow where it has strides 4 and 8 (128 and 256 channels
-  in Xception-65), `c4` is the middle flow, `c5` the exit flow.
+  in Xception-65), `c4` is the middle flow, `c5` the exit flow. `low_level`, of
+  stride 4, is what the authors' code gives to the decoder of DeepLabv3+: the
+  second convolution, before its activation, of the module behind `c2`.
 
   Attributes:
     entry: (channels, stride) of the entry flow's modules; see `SIZES`.
     middle: modules of the middle flow.
     output_stride: 4, 8, 16 or 32, else ValueError. Below 32 the last strides
       become dilations; the weights stay the same.
+    width: channels of the first convolution; all others are in proportion.
     norm: makes the normalisation layers.
   """
 
   entry: tuple[tuple[int, int], ...] = ENTRY
   middle: int = 16
   output_stride: int = 32
+  width: int = 32
   norm: layers.ModuleDef = BatchNorm
 
   @nn.compact
@@ -104,8 +111,8 @@ class AlignedXception(nn.Module):
       self, image: Float[Array, "n h w 3"], *, train: bool
   ) -> dict[str, Float[Array, "n _ _ _"]]:
     conv = functools.partial(layers.ConvNormAct, norm=self.norm)
-    x = conv(32, stride=2, name="conv1")(image, train=train)
-    x = conv(64, name="conv2")(x, train=train)
+    x = conv(self.width, stride=2, name="conv1")(image, train=train)
+    x = conv(2 * self.width, name="conv2")(x, train=train)
     features, level = {}, 1
     modules = self._modules()
     plan = strides.atrous(
@@ -124,7 +131,9 @@ class AlignedXception(nn.Module):
           norm=self.norm,
           name=name,
       )
-      x = module(x, train=train)
+      x, second = module(x, train=train)
+      if "c2" in features and "low_level" not in features:
+        features["low_level"] = second
     return {**features, "c5": x}
 
   def _modules(self):
@@ -136,7 +145,10 @@ class AlignedXception(nn.Module):
       modules.append((f"middle{i}", (width,) * 3, 1))
     for i, (widths, stride) in enumerate(zip(EXIT, (2, 1)), start=1):
       modules.append((f"exit{i}", widths, stride))
-    return modules
+    return [
+        (name, tuple(width * self.width // 32 for width in widths), stride)
+        for name, widths, stride in modules
+    ]
 
 
 class SeparableConv(nn.Module):

@@ -24,27 +24,38 @@ class BatchNorm(nn.Module):
     epsilon: added to the variance.
     frozen: always use the running statistics and leave them, also when
       training. Scale and bias still learn.
+    batch_statistics: always use the batch's own statistics, also when
+      evaluating, as FC-DenseNet's authors do (arXiv:1611.09326, Sec. 4.1).
+      Predictions then depend on the rest of the batch.
+
+  Raises:
+    ValueError: both `frozen` and `batch_statistics`.
   """
 
   momentum: float = 0.9
   epsilon: float = 1e-5
   frozen: bool = False
+  batch_statistics: bool = False
 
   @nn.compact
   def __call__(
       self, x: Float[Array, "n *space c"], *, train: bool
   ) -> Float[Array, "n *space c"]:
+    if self.frozen and self.batch_statistics:
+      raise ValueError(
+          "BatchNorm is either frozen or takes batch_statistics, not both"
+      )
     shape = x.shape[-1:]
     scale = self.param("scale", nn.initializers.ones, shape)
     bias = self.param("bias", nn.initializers.zeros, shape)
     running_mean = self.variable("batch_stats", "mean", jnp.zeros, shape)
     running_var = self.variable("batch_stats", "var", jnp.ones, shape)
-    if train and not self.frozen:
+    if (train and not self.frozen) or self.batch_statistics:
       axes = tuple(range(x.ndim - 1))
       x32 = x.astype(jnp.float32)
       mean = jnp.mean(x32, axes)
       var = jnp.maximum(jnp.mean(jnp.square(x32), axes) - jnp.square(mean), 0)
-      if not self.is_initializing():
+      if train and not self.is_initializing():
         count = x.size // x.shape[-1]
         unbiased = var * (count / max(count - 1, 1))
         keep = self.momentum
@@ -74,6 +85,22 @@ class GroupNorm(nn.Module):
   ) -> Float[Array, "n h w c"]:
     del train
     return nn.GroupNorm(self.groups, epsilon=self.epsilon, name="group")(x)
+
+
+class Bias(nn.Module):
+  """A bias, in a normalisation's place.
+
+  It is what is left of a BatchNorm after a convolution that has taken in its
+  slope; see `layers.fold`.
+  """
+
+  @nn.compact
+  def __call__(
+      self, x: Float[Array, "n *space c"], *, train: bool
+  ) -> Float[Array, "n *space c"]:
+    del train
+    bias = self.param("bias", nn.initializers.zeros, x.shape[-1:])
+    return x + bias.astype(x.dtype)
 
 
 class Identity(nn.Module):

@@ -19,6 +19,7 @@ from segjax.backbones import (
     resnet,
     vgg,
     xception,
+    xception39,
 )
 from tests import variables as draws
 
@@ -58,6 +59,7 @@ STRIDED = {
     "NASNet-A": nasnet.NASNet(1, 96, 4),
     "VGG": vgg.VGG((1,) * 5, width=2),
     "Xception": xception.Xception(1),
+    "Xception39": xception39.Xception39((1, 1, 1)),
 }
 """Networks that have their strides and no others."""
 

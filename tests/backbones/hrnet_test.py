@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from segjax import layers
 from segjax.backbones import hrnet
 from tests import variables as draws
 
@@ -60,3 +61,29 @@ def test_fusions_share_their_weights_and_differ():
 def test_impossible_options_are_errors(options, message):
   with pytest.raises(ValueError, match=message):
     draws.shapes(hrnet.HRNet(**options), IMAGE)
+
+
+@pytest.mark.parametrize("factor", (2, 4))
+def test_resizing_twice_is_an_upsample_and_a_resize(factor):
+  """As mmsegmentation does it, where the finer branch is odd."""
+  torch = pytest.importorskip("torch")
+  size = (9, 13)
+  branches = [jnp.zeros((1, 9 * factor - 1, 13 * factor - 1, 2))]
+  branches += [jnp.ones((1, 1, 1, 2))] * (factor // 2 - 1)
+  branches.append(jax.random.normal(jax.random.key(0), (1, *size, 2)))
+  exchange = hrnet.Exchange(
+      "bilinear", resize_twice=True, outputs=1, norm=layers.Identity
+  )
+  variables = exchange.init(jax.random.key(1), branches, train=False)
+  eye = lambda kernel: jnp.eye(2)[None, None] * (kernel.ndim == 4)
+  variables = jax.tree.map(eye, variables)
+  (got,) = exchange.apply(variables, branches, train=False)
+  x = np.moveaxis(np.asarray(branches[-1]), -1, 1).copy()
+  want = torch.nn.Upsample(scale_factor=factor, mode="bilinear")(
+      torch.from_numpy(x)
+  )
+  want = torch.nn.functional.interpolate(
+      want, size=branches[0].shape[1:3], mode="bilinear"
+  )
+  want = np.moveaxis(want.numpy(), 1, -1) + (factor // 2 - 1)
+  np.testing.assert_allclose(got, np.maximum(want, 0), atol=1e-5)

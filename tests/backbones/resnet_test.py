@@ -117,3 +117,33 @@ def test_impossible_options_are_errors(options, message):
     tiny(**options).init(
         jax.random.key(0), jnp.zeros((1, 32, 32, 3)), train=False
     )
+
+
+@pytest.mark.parametrize("stride_first", (False, True))
+def test_a_stride_in_the_first_convolution_skips_pixels(stride_first):
+  """1x1 at stride 2 never sees an odd pixel; a 3x3 convolution does."""
+  block = resnet.Bottleneck(2, 8, stride=2, stride_first=stride_first)
+  x = jax.random.normal(jax.random.key(0), (1, 8, 8, 4))
+  variables = draws.draw(block, x)
+  apply = functools.partial(block.apply, variables, train=False)
+  same = np.array_equal(apply(x), apply(x.at[:, 1::2, 1::2].add(1.0)))
+  assert same == stride_first
+
+
+def test_caffe_s_pool_keeps_the_remainder_of_an_even_size():
+  """68 pixels are 34 behind the stem, and 17 or 18 behind the pool."""
+  image = jax.ShapeDtypeStruct((1, 68, 65, 3), jnp.float32)
+  for ceil_mode, want in ((False, (17, 17)), (True, (18, 17))):
+    model = tiny(ceil_mode=ceil_mode)
+    features = jax.eval_shape(
+        functools.partial(model.apply, train=False),
+        draws.shapes(model, image),
+        image,
+    )
+    assert features["c2"].shape[1:3] == want
+
+
+def test_a_basic_block_has_no_first_1x1_to_take_the_stride():
+  model = tiny(bottleneck=False, stride_first=True)
+  with pytest.raises(ValueError, match="stride_first needs bottleneck"):
+    draws.shapes(model, jax.ShapeDtypeStruct((1, 32, 32, 3), jnp.float32))

@@ -48,6 +48,24 @@ def test_a_frozen_batch_norm_neither_uses_nor_learns_the_batch():
   )
 
 
+def test_batch_statistics_hold_in_evaluation_and_leave_the_running_ones():
+  x = jax.random.normal(jax.random.key(0), (4, 5, 6, 3)) * 2 + 3
+  norm = layers.BatchNorm(batch_statistics=True)
+  variables = norm.init(jax.random.key(0), x, train=False)
+  want, updates = norm.apply(variables, x, train=True, mutable=["batch_stats"])
+  assert np.any(updates["batch_stats"]["mean"] != 0)
+  got, updates = norm.apply(variables, x, train=False, mutable=["batch_stats"])
+  np.testing.assert_array_equal(got, want)
+  np.testing.assert_allclose(np.mean(got, (0, 1, 2)), 0, atol=1e-5)
+  np.testing.assert_array_equal(updates["batch_stats"]["mean"], 0)
+
+
+def test_a_batch_norm_is_not_frozen_and_of_the_batch_at_once():
+  norm = layers.BatchNorm(frozen=True, batch_statistics=True)
+  with pytest.raises(ValueError, match="frozen or takes batch_statistics"):
+    norm.init(jax.random.key(0), jnp.ones((1, 2, 2, 3)), train=False)
+
+
 def test_statistics_are_float32_where_the_image_is_bfloat16():
   x = jnp.ones((2, 4, 4, 3), jnp.bfloat16)
   norm = layers.BatchNorm()
