@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 import numpy as np
 
 from segjax import layers, ops
-from segjax.backbones import vgg
+from segjax.backbones import alexnet, googlenet, vgg
 
 
 def bilinear_kernel(rng, shape, dtype=jnp.float32) -> Float[Array, "k k c c"]:
@@ -31,17 +31,27 @@ def bilinear_kernel(rng, shape, dtype=jnp.float32) -> Float[Array, "k k c c"]:
 class FCN(nn.Module):
   """FCN-32s, FCN-16s and FCN-8s (Fig. 3), as the authors' Caffe nets.
 
-  The image is padded by 100, nothing else is; each sum and the result are
-  cropped to the pixels of the image, so that every size of image works.
+  The default is FCN-8s on VGG-16. The image is padded by 100, nothing else is;
+  each sum and the result are cropped to the pixels of the image, so that every
+  size of image works. Where the crops begin follows from `origins`: as far as
+  one layer's first cell lies behind the other's.
 
   Attributes:
     num_classes: channels of the logits.
     stride: 32, 16 or 8: of the finest layer that predicts, else ValueError.
     scales: factors on pool4 and pool3 before they predict. (0.01, 0.0001)
       lets all of FCN-8s train at once (Sec. 4.3); staged training needs none.
-    dropout_rate: after fc6 and fc7.
+    dropout_rate: after fc6 and fc7, or before the classifier without them.
     features: channels of fc6 and fc7.
-    backbone: gives the pools `c3`, `c4` and `c5`, with the padding of 100.
+    head_size: the kernel size of fc6, of which fc7 is a 1x1 convolution; 0 has
+      neither.
+    origins: pixel of the image in the centre of the first cell of the skips and
+      of `c5`, which have strides 8, 16 and 32. It counts padding.
+    skips: the backbone's features of strides 8 and 16.
+    padding: zeros around the image, on top of those of the backbone.
+    upscore_bias: whether the first deconvolution before a sum has a bias, as
+      in CRF-RNN's FCN-8s.
+    backbone: gives the pools `c5` and `skips`, with the padding of 100.
   """
 
   num_classes: int
@@ -49,6 +59,11 @@ class FCN(nn.Module):
   scales: tuple[float, float] = (1.0, 1.0)
   dropout_rate: float = 0.5
   features: int = 4096
+  head_size: int = 7
+  origins: tuple[float, float, float] = (-95.5, -91.5, -83.5)
+  skips: tuple[str, str] = ("c3", "c4")
+  padding: int = 0
+  upscore_bias: bool = False
   backbone: nn.Module = vgg.VGG(first_padding=100, ceil_mode=True)
 
   @nn.compact
@@ -57,49 +72,107 @@ class FCN(nn.Module):
   ) -> dict[str, Float[Array, "n h w {self.num_classes}"]]:
     if self.stride not in (8, 16, 32):
       raise ValueError(f"stride is {self.stride}; possible are 8, 16 and 32")
-    pools = self.backbone(image, train=train)
-    x = pools["c5"]
-    for name, kernel_size in (("fc6", 7), ("fc7", 1)):
-      x = layers.Conv(self.features, kernel_size, padding=0, name=name)(x)
-      x = layers.Dropout(self.dropout_rate, name=f"{name}_dropout")(
-          nn.relu(x), train=train
-      )
+    margin = (self.padding, self.padding)
+    padded = jnp.pad(image, ((0, 0), margin, margin, (0, 0)))
+    pools = self.backbone(padded, train=train)
+    x, origin = pools["c5"], self.origins[2]
+    if self.head_size:
+      for name, kernel_size in (("fc6", self.head_size), ("fc7", 1)):
+        x = layers.Conv(self.features, kernel_size, padding=0, name=name)(x)
+        x = self._dropout(nn.relu(x), f"{name}_dropout", train)
+      origin += (self.head_size - 1) / 2 * 32
+    else:
+      x = self._dropout(x, "dropout", train)
     x = self._score(x, "score_fr")
     if self.stride <= 16:
-      x = self._upsample(x, 2, "upscore2")
-      x = self._fuse(x, pools["c4"] * self.scales[0], 5, "score_pool4")
+      x, origin = self._upsample(x, origin, 2, 16, "upscore2")
+      pool = pools[self.skips[1]] * self.scales[0]
+      crop = (origin - self.origins[1]) / 16
+      x = _add(x, self._score(pool, "score_pool4"), crop)
     if self.stride <= 8:
-      x = self._upsample(x, 2, "upscore_pool4")
-      x = self._fuse(x, pools["c3"] * self.scales[1], 9, "score_pool3")
-    x = self._upsample(x, self.stride, "upscore")
-    # Offsets of the padded network's fields of view, from the authors' nets.
-    offset = {32: 19, 16: 27, 8: 31}[self.stride]
-    return {"logits": _crop(x, image.shape, offset)}
+      x, origin = self._upsample(x, origin, 2, 8, "upscore_pool4")
+      pool = pools[self.skips[0]] * self.scales[1]
+      crop = (origin - self.origins[0]) / 8
+      x = _add(x, self._score(pool, "score_pool3"), crop)
+    # Another name for each stride, so that one stage can start from the last.
+    name = "upscore" + {32: "", 16: "16", 8: "8"}[self.stride]
+    x, origin = self._upsample(x, origin, self.stride, 1, name)
+    return {"logits": _crop(x, image.shape, -origin)}
+
+  def _dropout(self, x, name, train):
+    return layers.Dropout(self.dropout_rate, name=name)(x, train=train)
 
   def _score(self, x, name):
     init = nn.initializers.zeros
     score = layers.Conv(self.num_classes, 1, kernel_init=init, name=name)
     return score(x)
 
-  def _upsample(self, x, factor, name):
+  def _upsample(self, x, origin, factor, stride, name):
+    """The map `factor` times finer, and its origin at its new stride.
+
+    The kernel is as large as two cells, or one less where the cells' centres
+    are on pixels (FCN-AlexNet): so the results' centres are on pixels.
+    """
+    kernel_size = 2 * factor - (origin == round(origin))
     deconvolution = layers.ConvTranspose(
         self.num_classes,
-        2 * factor,
+        kernel_size,
         factor,
-        use_bias=False,
+        use_bias=self.upscore_bias and name == "upscore2",
         kernel_init=bilinear_kernel,
         name=name,
     )
-    return deconvolution(x)
+    return deconvolution(x), origin - (kernel_size - 1) / 2 * stride
 
-  def _fuse(self, x, pool, offset, name):
-    return x + _crop(self._score(pool, name), x.shape, offset)
+
+class FCNAlexNet(FCN):
+  """FCN-AlexNet (Table 1): FCN-32s on the CaffeNet form of AlexNet.
+
+  The finer strides are ours, and follow those of VGG-16: the paper has them for
+  VGG-16 alone. They take the first two pools.
+  """
+
+  stride: int = 32
+  head_size: int = 6
+  origins: tuple[float, float, float] = (-91.0, -83.0, -67.0)
+  skips: tuple[str, str] = ("pool1", "pool2")
+  backbone: nn.Module = alexnet.AlexNet(
+      convs=alexnet.TWO_TOWERS,
+      first_padding=100,
+      ceil_mode=True,
+      lrn="after_pool",
+  )
+
+
+class FCNGoogLeNet(FCN):
+  """FCN-GoogLeNet (Table 1): FCN-32s without the final average pooling.
+
+  Table 1's receptive field of 907 pixels still counts that pooling; it is 715
+  without. The authors' weights and net were never published. Open in the paper,
+  and chosen here: the padding of 100 as in the other two, dropout of 0.4 before
+  the classifier as in GoogLeNet (arXiv:1409.4842, Sec. 6), and the finer
+  strides, which take inception 3b and 4e.
+  """
+
+  stride: int = 32
+  dropout_rate: float = 0.4
+  head_size: int = 0
+  origins: tuple[float, float, float] = (-91.0, -83.0, -67.0)
+  padding: int = 97
+  backbone: nn.Module = googlenet.GoogLeNet(**googlenet.PAPER)
 
 
 def _crop(x, shape, offset):
   """The `shape` (n, h, w, c) of x that begins `offset` pixels from its corner."""
   _, height, width, _ = shape
+  offset = int(offset)
   return x[:, offset : offset + height, offset : offset + width]
+
+
+def _add(x, pool, offset):
+  """The sum of x and of `pool` from `offset` on, where both have cells."""
+  pool = _crop(pool, x.shape, offset)
+  return _crop(x, pool.shape, 0) + pool
 
 
 class FCNHead(nn.Module):

@@ -4,7 +4,10 @@ Figure 1: a contracting path of 3x3 convolutions and 2x2 max pooling, an
 expanding path of 2x2 up-convolutions, and copies of the maps across.
 """
 
+from collections.abc import Callable
+
 from flax import linen as nn
+from jax import lax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
@@ -214,3 +217,48 @@ def _match(skip, x, pad):
       skip[:, top : top + x.shape[1], left : left + x.shape[2]],
       x,
   )
+
+
+def overlap_tile(
+    apply: Callable[[Float[Array, "n t t c"]], Float[Array, "n _ _ k"]],
+    image: Float[Array, "n h w c"],
+    *,
+    size: int = 388,
+    depth: int = 5,
+) -> Float[Array, "n h w k"]:
+  """Logits of an image of any size, one tile after the other (Fig. 2).
+
+  Each tile needs what an unpadded network loses at the tile's edges; beyond the
+  image it is the mirror image. So memory holds one tile's maps, and the logits
+  are those of the whole image with `padding="mirror"`, if `size` is a multiple
+  of 2**(depth - 1): pools then fall on the same pixels. 388 in the paper is
+  not; there the seams differ as they do between any two tilings.
+
+  Args:
+    apply: the logits of an input tile, by a network of `padding="valid"`.
+    image: the image.
+    size: pixels of a tile's logits that are kept, at least 1.
+    depth: of the network.
+  """
+  rows, columns = image.shape[1:3]
+  tile, output = valid_tile(size, depth)
+  before = (tile - output) // 2
+  tops, lefts = range(0, rows, size), range(0, columns, size)
+  pads = [
+      (before, starts[-1] + tile - before - side)
+      for starts, side in ((tops, rows), (lefts, columns))
+  ]
+  padded = jnp.pad(image, ((0, 0), *pads, (0, 0)), mode="reflect")
+  shape = (image.shape[0], tile, tile, image.shape[3])
+
+  def one(at):
+    logits = apply(lax.dynamic_slice(padded, (0, *at, 0), shape))
+    return logits[:, :size, :size]
+
+  corners = jnp.array([(top, left) for top in tops for left in lefts])
+  logits = lax.map(one, tuple(corners.T))
+  n, k = logits.shape[1], logits.shape[-1]
+  logits = logits.reshape(len(tops), len(lefts), n, size, size, k)
+  logits = logits.transpose(2, 0, 3, 1, 4, 5)
+  logits = logits.reshape(n, len(tops) * size, len(lefts) * size, k)
+  return logits[:, :rows, :columns]

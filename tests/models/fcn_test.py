@@ -8,13 +8,50 @@ import numpy as np
 import pytest
 
 from segjax import layers
-from segjax.backbones import vgg
+from segjax.backbones import alexnet, vgg
 from segjax.models import fcn
+from tests import variables as draws
 
 
 def tiny(**options):
   backbone = vgg.VGG((1,) * 5, width=2, first_padding=100, ceil_mode=True)
   return fcn.FCN(2, features=4, backbone=backbone, **options)
+
+
+def tiny_alexnet(**options):
+  backbone = alexnet.AlexNet(
+      convs=alexnet.TWO_TOWERS,
+      first_padding=100,
+      ceil_mode=True,
+      width=1 / 16,
+  )
+  return fcn.FCNAlexNet(2, features=4, backbone=backbone, **options)
+
+
+NETS = {
+    "VGG-16": tiny,
+    "AlexNet": tiny_alexnet,
+    "GoogLeNet": functools.partial(fcn.FCNGoogLeNet, 2),
+}
+
+
+@pytest.mark.parametrize(
+    "model, millions",
+    (
+        (fcn.FCN(21, stride=32), 134),
+        (fcn.FCNAlexNet(21), 57),
+        (fcn.FCNGoogLeNet(21), 6),
+    ),
+    ids=NETS,
+)
+def test_table_1_states_the_parameters(model, millions):
+  """In millions, without the upsampling."""
+  image = jax.ShapeDtypeStruct((1, 32, 32, 3), jnp.float32)
+  init = functools.partial(model.init, train=False)
+  params = jax.eval_shape(init, jax.random.key(0), image)["params"]
+  del params["upscore"]
+  count = sum(x.size for x in jax.tree.leaves(params))
+  assert round(count / 1e6) == millions
 
 
 @pytest.mark.parametrize("factor", (2, 8))
@@ -74,6 +111,51 @@ def test_logits_lie_on_the_pixels_that_they_see(stride):
     rows, columns = np.mgrid[:97, :129]
     centre = (np.sum(weight * rows), np.sum(weight * columns))
     assert np.abs(np.subtract(centre, at)).max() < max(stride / 2, 8), centre
+
+
+@pytest.mark.parametrize("net", NETS)
+@pytest.mark.parametrize("stride", (8, 16, 32))
+@pytest.mark.parametrize("size", ((1, 97), (31, 32), (64, 33), (224, 500)))
+def test_logits_cover_every_size_of_image(net, stride, size):
+  model = NETS[net](stride=stride)
+  image = jax.ShapeDtypeStruct((1, *size, 3), jnp.float32)
+  init = functools.partial(model.init_with_output, train=False)
+  outputs, _ = jax.eval_shape(init, jax.random.key(0), image)
+  assert outputs["logits"].shape == (1, *size, 2)
+
+
+@pytest.mark.parametrize("stride", (8, 16, 32))
+@pytest.mark.parametrize("net", NETS)
+def test_origins_are_where_the_backbone_s_cells_are(net, stride):
+  """The pixels that raise a cell lie around origin + stride * cell.
+
+  With equal, positive weights the gradient of a cell is heaviest around what
+  it sees. A pool passes it to its maximum alone; on a ramp that is always at
+  the same side, which a ramp the other way round undoes.
+  """
+  model = NETS[net](stride=32)
+  backbone = model.backbone
+  image = jnp.ones((1, 193, 65, 3))
+  pad = ((0, 0), *[(model.padding,) * 2] * 2, (0, 0))
+  key = {8: model.skips[0], 16: model.skips[1], 32: "c5"}[stride]
+  origin = model.origins[(8, 16, 32).index(stride)]
+  variables = jax.tree.map(
+      lambda x: jnp.full(x.shape, 0.01), draws.shapes(backbone, image)
+  )
+  cell = round((96 - origin) / stride)
+
+  def raised(x):
+    maps = backbone.apply(variables, jnp.pad(x, pad), train=False)
+    return maps[key][0, cell, maps[key].shape[2] // 2].sum()
+
+  ramp = jnp.linspace(1, 1.001, 193)[None, :, None, None]
+  options = {"xla_backend_optimization_level": 0}
+  gradient = jax.jit(jax.grad(raised), compiler_options=options)
+  mean = 0.0
+  for slope in (ramp, ramp[:, ::-1]):
+    seen = jnp.abs(gradient(image * slope)).sum((0, 2, 3))
+    mean += float(jnp.sum(seen * jnp.arange(193)) / jnp.sum(seen)) / 2
+  assert mean == pytest.approx(origin + stride * cell, abs=1)
 
 
 def test_other_strides_are_errors():

@@ -66,6 +66,28 @@ def test_mirrored_tiles_are_the_unpadded_network_on_a_reflected_image():
   np.testing.assert_allclose(got, want[:, :40, :52], rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("size", (16, 28))
+def test_tiles_are_the_whole_image(size):
+  """The overlap-tile strategy: no seam, no border, whatever the tile's size."""
+  image = jax.random.normal(jax.random.key(0), (2, 41, 53, 1))
+  whole = unet.UNet(2, TINY, "mirror")
+  init = jax.jit(functools.partial(whole.init, train=False))
+  variables = init(jax.random.key(1), image)
+  bare = unet.UNet(2, TINY, "valid")
+
+  @jax.jit
+  def tiled(image):
+    apply = lambda tile: bare.apply(variables, tile, train=False)["logits"]
+    return unet.overlap_tile(apply, image, size=size, depth=3)
+
+  apply = jax.jit(functools.partial(whole.apply, train=False))
+  want = apply(variables, image)["logits"]
+  got = tiled(image)
+  assert got.shape == want.shape
+  assert np.std(want) > 0.01
+  np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-5)
+
+
 def test_an_unpadded_network_names_the_side_that_fits():
   with pytest.raises(ValueError, match=r"side of 190 .* depth 5; 204 does"):
     shapes(unet.UNet(2, padding="valid"), (188, 190))
