@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import PyTree
 import optax
 
-SCHEDULES = ("poly", "cosine", "constant")
+SCHEDULES = ("poly", "cosine", "constant", "exponential")
 OPTIMIZERS = ("sgd", "adamw", "rmsprop")
 
 
@@ -20,19 +20,24 @@ def schedule(
     power: float = 0.9,
     end: float = 0.0,
     warmup_steps: int = 0,
+    decay_rate: float = 0.1,
+    decay_steps: int = 1,
 ) -> optax.Schedule:
   """The learning rate at each step, counted from 0.
 
   A warm-up rises in equal steps from peak / warmup_steps to `peak`; from there
-  the rate falls and would reach `end` at `total_steps`:
+  the rate falls and, but for the last two, would reach `end` at `total_steps`:
 
     poly: end + (peak - end) t^power (Liu et al. 2015, arXiv:1506.04579), where
       t, the part of the way that is left, goes from 1 to 0
     cosine: end + (peak - end) (1 - cos(pi t)) / 2 (arXiv:1608.03983, Eq. 5)
     constant: peak
+    exponential: end + (peak - end) decay_rate^k, where k counts the periods of
+      `decay_steps`, such as epochs, that are over
 
   Raises:
-    ValueError: another name, or a warm-up longer than the run.
+    ValueError: another name, a warm-up longer than the run, or `decay_steps`
+      less than 1.
   """
   if name not in SCHEDULES:
     raise ValueError(f"no schedule {name!r}; there are {', '.join(SCHEDULES)}")
@@ -41,14 +46,18 @@ def schedule(
         f"warmup_steps = {warmup_steps} is not within 0 and total_steps ="
         f" {total_steps}"
     )
+  if decay_steps < 1:
+    raise ValueError(f"decay_steps = {decay_steps} must be at least 1")
 
   def rate(step):
+    periods = jnp.maximum(step - warmup_steps, 0) // decay_steps
     left = (total_steps - step) / max(total_steps - warmup_steps, 1)
     left = jnp.clip(left, 0.0, 1.0)
     shape = {
         "poly": lambda: left**power,
         "cosine": lambda: (1 - jnp.cos(jnp.pi * left)) / 2,
         "constant": lambda: jnp.ones_like(left),
+        "exponential": lambda: decay_rate ** periods.astype(jnp.float32),
     }[name]()
     rising = peak * (step + 1) / max(warmup_steps, 1)
     return jnp.where(step < warmup_steps, rising, end + (peak - end) * shape)

@@ -131,8 +131,27 @@ def test_poly_is_the_formula_of_the_paper():
     np.testing.assert_allclose(rate(step), want, rtol=1e-5)
 
 
+def test_exponential_falls_by_one_factor_a_period():
+  """After the warm-up, in steps, and to nothing else than `end`."""
+  rate = optimizer.schedule(
+      "exponential",
+      2.0,
+      100,
+      end=1.0,
+      warmup_steps=10,
+      decay_rate=0.5,
+      decay_steps=20,
+  )
+  want = {9: 2.0, 10: 2.0, 29: 2.0, 30: 1.5, 49: 1.5, 50: 1.25, 10**4: 1.0}
+  np.testing.assert_allclose(
+      [rate(step) for step in want], list(want.values()), rtol=1e-6
+  )
+  with pytest.raises(ValueError, match="decay_steps = 0"):
+    optimizer.schedule("exponential", 2.0, 100, decay_steps=0)
+
+
 def test_what_does_not_exist_is_an_error_with_the_names():
-  with pytest.raises(ValueError, match="poly, cosine, constant"):
+  with pytest.raises(ValueError, match="cosine, constant, exponential"):
     optimizer.schedule("step", 0.1, 10)
   with pytest.raises(ValueError, match="sgd, adamw, rmsprop"):
     optimizer.optimizer("adam", 0.1)
