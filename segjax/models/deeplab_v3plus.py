@@ -59,13 +59,17 @@ class DeepLabV3Plus(nn.Module):
 
   Attributes:
     num_classes: channels of the logits.
-    backbone: gives `c2` and `c5`, and `c4` where there is an auxiliary head.
+    backbone: gives `c5` and the low-level features, and `c4` where there is an
+      auxiliary head. The paper has `ResNet`, or `AlignedXception(
+      output_stride=16)` with `low_level="low_level"`.
     rates: see `deeplab_v3.ASPP`; (6, 12, 18) is for output stride 16.
     features: channels of ASPP and of the decoder.
+    low_level: the backbone's features of stride 4 that the decoder sees.
     low_level_features: see `Decoder`.
     decoder_convs: 3x3 convolutions in the decoder; VainF's code has one.
     separable: whether ASPP and decoder use depthwise separable convolutions
       (Sec. 3.1); VainF's code does not.
+    image_level: see `deeplab_v3.ASPP`.
     project_kernel_size: see `deeplab_v3.ASPP`.
     aux_features: channels of an auxiliary head on `c4` (mmsegmentation, 256).
       None, as in the paper, for no such head.
@@ -79,9 +83,11 @@ class DeepLabV3Plus(nn.Module):
   backbone: nn.Module
   rates: tuple[int, ...] = (6, 12, 18)
   features: int = 256
+  low_level: str = "c2"
   low_level_features: int = 48
   decoder_convs: int = 2
   separable: bool = True
+  image_level: bool = True
   project_kernel_size: int = 1
   aux_features: int | None = None
   dropout_rate: float = 0.1
@@ -98,6 +104,7 @@ class DeepLabV3Plus(nn.Module):
         self.features,
         self.project_kernel_size,
         self.separable,
+        self.image_level,
         self.norm,
         name="aspp",
     )
@@ -112,7 +119,7 @@ class DeepLabV3Plus(nn.Module):
         self.norm,
         name="decoder",
     )
-    x = decoder(x, features["c2"], train=train)
+    x = decoder(x, features[self.low_level], train=train)
     outputs = {"logits": layers.Conv(self.num_classes, 1, name="classifier")(x)}
     if self.aux_features is not None:
       aux = fcn.FCNHead(

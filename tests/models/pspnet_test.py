@@ -3,7 +3,9 @@
 import functools
 
 import jax
+import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from segjax import layers
 from segjax.models import pspnet
@@ -26,3 +28,21 @@ def test_levels_are_means_over_ever_finer_grids():
   np.testing.assert_allclose(
       y[0, -1, 0, 4:], np.asarray(x)[0, 6:, :6].mean((0, 1)), rtol=1e-5
   )
+
+
+def test_levels_may_be_maxima():
+  """Table 1 compares both; the weights are the same."""
+  x = jax.random.uniform(jax.random.key(0), (1, 12, 12, 2))
+  norm = functools.partial(layers.Identity)
+  pyramid = pspnet.PyramidPooling((1,), features=2, pool="max", norm=norm)
+  variables = pyramid.init(jax.random.key(1), x, train=False)
+  variables = jax.tree.map(lambda _: np.eye(2)[None, None], variables)
+  y = np.asarray(pyramid.apply(variables, x, train=False))
+  want = np.asarray(x).max((1, 2), keepdims=True)
+  np.testing.assert_allclose(y[..., 2:], np.broadcast_to(want, x.shape))
+
+
+def test_another_pool_is_refused():
+  pyramid = pspnet.PyramidPooling(pool="median")
+  with pytest.raises(ValueError, match=r"pool is 'median'; possible are.*max"):
+    pyramid.init(jax.random.key(0), jnp.zeros((1, 6, 6, 2)), train=False)
