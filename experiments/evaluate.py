@@ -1,11 +1,12 @@
 r"""Evaluates a trained network on a split of its data set.
 
   python -m experiments.evaluate --workdir=DIR [--split=test] \
-      [--scales=0.75,1,1.25 --flip]
+      [--protocol="pspnet slide" --scales=0.75,1,1.25 --flip --crf --boundary]
 
 Prints the figures and writes them to DIR/evaluation.json, with the confusion
 matrix and the protocol. Every image counts once, at the size of its own label
-map; pixels without a label do not count.
+map; pixels without a label do not count. Without --protocol and single flags,
+images are shown as in the evaluation during training.
 """
 
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ import pathlib
 from absl import flags
 import jax
 
-from experiments import build, cache, cli
+from experiments import build, cache, cli, protocols
 from experiments import trained as trained_lib
 from segjax import metrics
 from segjax.training import evaluate, records, sharding
@@ -24,11 +25,8 @@ FILE = "evaluation.json"
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "of the run", required=True)
 _SPLIT = flags.DEFINE_string("split", "", "the config's, if not given")
-_SCALES = flags.DEFINE_list(
-    "scales", [], "sizes of the averaged views; the config's, if not given"
-)
-_FLIP = flags.DEFINE_bool(
-    "flip", None, "average mirror images too; the config's, if not given"
+_BOUNDARY = flags.DEFINE_bool(
+    "boundary", False, "measure the quality of boundaries too"
 )
 _CHECKPOINT = flags.DEFINE_string(
     "checkpoint", "best", '"best" while training, "last", or a step'
@@ -41,36 +39,39 @@ _DATA_DIR = flags.DEFINE_string(
 def main(argv: Sequence[str]) -> None:
   if argv[1:]:
     raise ValueError(f"cannot read the argument {argv[1]!r}; flags begin '--'")
-  scales = tuple(_number(text) for text in _SCALES.value)
   cache.enable()
   trained = trained_lib.load(_WORKDIR.value, _CHECKPOINT.value)
   config, labels = trained.config, trained.labels
   config.dataset.data_dir = _DATA_DIR.value or config.dataset.data_dir
+  split = _SPLIT.value or config.dataset.eval
+  shown = protocols.protocol(config)
   protocol = {
       "dataset": config.dataset.name,
-      "split": _SPLIT.value or config.dataset.eval,
-      "images": len(build.source(config, _SPLIT.value or config.dataset.eval)),
+      "split": split,
+      "images": len(build.source(config, split)),
       "step": trained.step,
-      "view": "whole image",
-      "scales": scales or tuple(config.eval.scales),
-      "flip": config.eval.flip if _FLIP.value is None else _FLIP.value,
+      **shown.as_dict(),
+      "postprocessing": protocols.postprocessing(),
       "padded_to_multiples_of": config.eval.multiple,
       "counted_at": "size of the label map",
       "void": "ignored",
   }
+  boundary = metrics.BoundaryScores(labels.names) if _BOUNDARY.value else None
   counts = evaluate.evaluate(
-      trained.model,
+      protocols.at_output_stride(trained.model, shown.output_stride),
       trained.variables,
-      build.eval_batches(config, protocol["split"]),
+      build.eval_batches(config, split),
       len(labels),
-      scales=protocol["scales"],
-      flip=protocol["flip"],
+      protocol=shown,
       preprocess=trained.preprocess,
+      postprocess=protocols.postprocess(),
       mesh=sharding.make_mesh(**config.mesh.to_dict()),
+      show=boundary.add_batch if boundary else None,
   )
   summary = metrics.summarize(counts, labels.names)
   report = {
       **summary,
+      **(boundary.summarize() if boundary else {}),
       "confusion_matrix": counts.tolist(),
       "protocol": protocol,
   }
@@ -79,18 +80,6 @@ def main(argv: Sequence[str]) -> None:
     records.replace_text(path, json.dumps(report, indent=2) + "\n")
     _print(summary, protocol)
     print(f"written to {path}")
-
-
-def _number(text: str) -> float:
-  try:
-    value = float(text)
-  except ValueError:
-    value = 0.0
-  if not value > 0:
-    raise ValueError(
-        f"--scales={text} is not a list of factors above 0, such as 0.5,1"
-    )
-  return value
 
 
 def _print(summary, protocol) -> None:

@@ -5,24 +5,26 @@ r"""Draws what a trained network sees in images.
 An IMAGE is a file or a folder. Each gives NAME_overlay.png, the image under
 the colours of its classes with a legend, and NAME_mask.png, a palette picture
 of train ids. `--split=validation` takes images of the data set instead, and
-puts the truth beside the prediction.
+puts the truth beside the prediction. `--submission=cityscapes` or `voc` writes
+the files that the benchmark's server takes, of all images, and no overlays.
+Images are shown to the network as in the evaluation during training, if
+--protocol or single flags do not say otherwise.
 """
 
 from collections.abc import Iterator, Sequence
-import functools
+import dataclasses
 import pathlib
 from typing import Any
 
 from absl import flags
-import jax
-import jax.numpy as jnp
 from jaxtyping import UInt8
 import numpy as np
 
-from experiments import build, cache, cli, images
+from experiments import build, cache, cli, images, protocols, submission
 from experiments import trained as trained_lib
 from segjax.data import transforms
-from segjax.training import evaluate
+from segjax.training import protocol as protocol_lib
+from segjax.training import views
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "of the run", required=True)
 _OUTPUT = flags.DEFINE_string(
@@ -30,6 +32,9 @@ _OUTPUT = flags.DEFINE_string(
 )
 _SPLIT = flags.DEFINE_string("split", "", "predict images of this split")
 _LIMIT = flags.DEFINE_integer("limit", 8, "of images of the split", 1)
+_SUBMISSION = flags.DEFINE_enum(
+    "submission", None, sorted(submission.WRITERS), "form of the masks"
+)
 _CHECKPOINT = flags.DEFINE_string(
     "checkpoint", "best", '"best" while training, "last", or a step'
 )
@@ -49,22 +54,27 @@ def main(argv: Sequence[str]) -> None:
   output = pathlib.Path(_OUTPUT.value)
   output.mkdir(parents=True, exist_ok=True)
   examples = _split(trained) if _SPLIT.value else _files(paths)
+  shown = protocols.protocol(trained.config)
+  model = protocols.at_output_stride(trained.model, shown.output_stride)
+  trained = dataclasses.replace(trained, model=model)
+  postprocess = protocols.postprocess()
   for example in examples:
     image, name = example["image"], example["id"]
-    label = predict(trained, image)
-    shown = [image, images.overlay(image, label, trained.labels)]
-    if "label" in example:
-      shown.append(images.overlay(image, example["label"], trained.labels))
-    picture = output / f"{name}_overlay.png"
-    images.with_legend(shown, label, trained.labels).save(picture)
-    images.mask(label, trained.labels).save(output / f"{name}_mask.png")
-    print(picture)
+    label = predict(trained, image, shown)
+    if postprocess:
+      label = postprocess(label)
+    if _SUBMISSION.value:
+      submission.WRITERS[_SUBMISSION.value](output, name, label)
+    else:
+      print(_draw(trained, example, label, output))
 
 
 def predict(
-    trained: trained_lib.Trained, image: UInt8[np.ndarray, "h w 3"]
+    trained: trained_lib.Trained,
+    image: UInt8[np.ndarray, "h w 3"],
+    protocol: protocol_lib.Protocol,
 ) -> UInt8[np.ndarray, "h w"]:
-  """The class of every pixel, by the protocol of the run's own evaluation."""
+  """The class of every pixel, from the view of it that a protocol gives."""
   height, width = image.shape[:2]
   multiple = trained.config.eval.multiple
   padded = np.empty(
@@ -73,23 +83,32 @@ def predict(
   )
   padded[:] = transforms.MEAN_COLOUR
   padded[:height, :width] = image
-  label = _classes(
+  label = views.classes(
+      trained.model,
       trained.variables,
       padded[None],
-      model=trained.model,
-      scales=tuple(trained.config.eval.scales),
-      flip=trained.config.eval.flip,
+      np.int32([[height, width]]),
+      protocol=protocol,
       preprocess=trained.preprocess,
   )
-  return np.asarray(label)[0, :height, :width]
+  return np.asarray(label, np.uint8)[0, :height, :width]
 
 
-@functools.partial(
-    jax.jit, static_argnames=("model", "scales", "flip", "preprocess")
-)
-def _classes(variables, image, *, model, **options):
-  mixed = evaluate.probabilities(model, variables, image, **options)
-  return jnp.argmax(mixed, -1).astype(jnp.uint8)
+def _draw(
+    trained: trained_lib.Trained,
+    example: dict[str, Any],
+    label: UInt8[np.ndarray, "h w"],
+    output: pathlib.Path,
+) -> pathlib.Path:
+  """Writes the overlay and the mask; gives the path of the overlay."""
+  image, name = example["image"], example["id"]
+  panels = [image, images.overlay(image, label, trained.labels)]
+  if "label" in example:
+    panels.append(images.overlay(image, example["label"], trained.labels))
+  picture = output / f"{name}_overlay.png"
+  images.with_legend(panels, label, trained.labels).save(picture)
+  images.mask(label, trained.labels).save(output / f"{name}_mask.png")
+  return picture
 
 
 def _files(paths: list[pathlib.Path]) -> Iterator[dict[str, Any]]:
@@ -101,7 +120,8 @@ def _split(trained: trained_lib.Trained) -> Iterator[dict[str, Any]]:
   config = trained.config
   config.dataset.data_dir = _DATA_DIR.value or config.dataset.data_dir
   source = build.source(config, _SPLIT.value)
-  for i in range(min(_LIMIT.value, len(source))):
+  limit = len(source) if _SUBMISSION.value else _LIMIT.value
+  for i in range(min(limit, len(source))):
     yield source[i] | {"id": source[i]["id"].replace("/", "_")}
 
 

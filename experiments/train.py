@@ -29,6 +29,7 @@ from segjax.training import (
     hooks,
     loop,
     pictures,
+    protocol,
     records,
     sharding,
     signals,
@@ -92,6 +93,7 @@ def train(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
       donate_argnums=0,
       out_shardings=(replicated, replicated),
   )
+  on_device = build.on_device(config)
   shape = _image_shape(config)
   if config.dataset.eval:
     build.source(config, config.dataset.eval)  # Now, not in an hour.
@@ -116,7 +118,7 @@ def train(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
         state,
         build.train_batches(config, start=start),
         lambda state, batch: train_step(
-            state, sharding.put_batch(batch, mesh), rng
+            state, on_device(sharding.put_batch(batch, mesh)), rng
         ),
         total_steps=config.total_steps,
         workdir=workdir,
@@ -236,8 +238,9 @@ def _evaluate(
       state.variables,
       _until(stop, state, build.eval_batches(config)),
       len(label_set),
-      scales=tuple(config.eval.scales),
-      flip=config.eval.flip,
+      protocol=protocol.Protocol(
+          scales=tuple(config.eval.scales), flip=config.eval.flip
+      ),
       preprocess=build.preprocess(config),
       mesh=mesh,
       show=show,

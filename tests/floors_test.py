@@ -17,7 +17,7 @@ FLOORS = {
     "segjax.metrics": ("types", "ops"),
     "segjax.postprocess": ("types", "ops"),
     "segjax.data": ("types", "ops"),
-    "segjax.training": ("types", "ops", "losses", "metrics"),
+    "segjax.training": ("types", "ops", "losses", "metrics", "postprocess"),
     "segjax.convert": ("types", "ops", "layers", "backbones", "models"),
 }
 """Each floor, and the rooms of segjax that it may enter beside itself."""

@@ -1,60 +1,24 @@
 """Whole images in, one confusion matrix out."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 import functools
 
 from flax import linen as nn
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, Num
+from jaxtyping import Array, Int
 import numpy as np
 
-from segjax import metrics, ops, types
-from segjax.training import sharding
+from segjax import metrics, types
+from segjax.training import protocol as protocols
+from segjax.training import sharding, views
+
+LabelMap = Int[np.ndarray, "h w"]
+
+_STATIC = ("model", "num_classes", "protocol", "preprocess")
 
 
-def identity(image: Array) -> Array:
-  """The preprocessing of a model that takes images as they are."""
-  return image
-
-
-@functools.partial(
-    jax.jit, static_argnames=("model", "scales", "flip", "preprocess")
-)
-def probabilities(
-    model: nn.Module,
-    variables: types.Variables,
-    image: Num[Array, "n h w c"],
-    *,
-    scales: tuple[float, ...] = (1.0,),
-    flip: bool = False,
-    preprocess: Callable[[Array], Array] = identity,
-) -> Float[Array, "n h w k"]:
-  """Class probabilities of whole images, averaged over their views.
-
-  Each view is the preprocessed image resized by a scale, and, with `flip`, its
-  mirror image as well; its logits are resized to the image before the softmax.
-  """
-  n, h, w, _ = image.shape
-  del n
-  image = preprocess(image).astype(jnp.float32)
-  views = []
-  for scale in scales:
-    size = max(1, round(h * scale)), max(1, round(w * scale))
-    scaled = image if size == (h, w) else ops.resize_bilinear(image, size)
-    for step in (1, -1) if flip else (1,):
-      outputs = model.apply(variables, scaled[:, :, ::step], train=False)
-      logits = outputs["logits"][:, :, ::step].astype(jnp.float32)
-      if size != (h, w):
-        logits = ops.resize_bilinear(logits, (h, w))
-      views.append(nn.softmax(logits))
-  return sum(views) / len(views)
-
-
-@functools.partial(
-    jax.jit,
-    static_argnames=("model", "num_classes", "scales", "flip", "preprocess"),
-)
+@functools.partial(jax.jit, static_argnames=_STATIC)
 def count(
     model: nn.Module,
     variables: types.Variables,
@@ -64,17 +28,22 @@ def count(
 ) -> tuple[Int[Array, "k k"], Int[Array, "n h w"]]:
   """The confusion matrix of an evaluation batch, and the predictions.
 
-  Rows that are not `valid` do not count. `options` as in `probabilities`.
+  Rows that are not `valid` do not count. `options` as in `views.classes`.
   """
-  predictions = jnp.argmax(
-      probabilities(model, variables, batch["image"], **options), axis=-1
+  predictions = views.classes(
+      model, variables, batch["image"], batch["size"], **options
   )
+  return confusion(batch, predictions, num_classes), predictions
+
+
+@functools.partial(jax.jit, static_argnames="num_classes")
+def confusion(
+    batch: types.Batch, predictions: Int[Array, "n h w"], num_classes: int
+) -> Int[Array, "k k"]:
+  """The confusion matrix of the rows of an evaluation batch that are valid."""
   labels = batch["label"].astype(jnp.int32)
   labels = jnp.where(batch["valid"][:, None, None], labels, types.VOID)
-  return (
-      metrics.confusion_matrix(labels, predictions, num_classes),
-      predictions,
-  )
+  return metrics.confusion_matrix(labels, predictions, num_classes)
 
 
 def evaluate(
@@ -83,9 +52,9 @@ def evaluate(
     batches: Iterable[types.Batch],
     num_classes: int,
     *,
-    scales: Sequence[float] = (1.0,),
-    flip: bool = False,
-    preprocess: Callable[[Array], Array] = identity,
+    protocol: protocols.Protocol = protocols.WHOLE,
+    preprocess: Callable[[Array], Array] = views.identity,
+    postprocess: Callable[[LabelMap], LabelMap] | None = None,
     mesh: jax.sharding.Mesh | None = None,
     show: Callable[[types.Batch, Array], None] | None = None,
 ) -> Int[np.ndarray, "k k"]:
@@ -97,18 +66,26 @@ def evaluate(
     batches: of `data.eval_batches`; over several processes, each gives its own
       rows and all get the sum.
     num_classes: k.
-    scales: of the views that are averaged, as factors of the image size.
-    flip: adds the mirror image of each view.
+    protocol: what the model is shown of an image.
     preprocess: makes the uint8 images what the model expects.
+    postprocess: a predicted label map -> the one that is counted, on the host.
     mesh: over which a batch is spread; the default device if None.
     show: called with each batch and the predictions (n, h, w) on the devices.
+
+  Raises:
+    ValueError: `postprocess` with several processes.
   """
+  if postprocess is not None and jax.process_count() > 1:
+    raise ValueError(
+        "post-processing on the host needs a single process; there are"
+        f" {jax.process_count()}"
+    )
   total = np.zeros((num_classes, num_classes), np.int64)
   waiting = None
   where = None if mesh is None else sharding.replicated(mesh)
   variables = jax.device_put(variables, where)
   for batch in batches:
-    arrays = {name: batch[name] for name in ("image", "label", "valid")}
+    arrays = {name: batch[name] for name in ("image", "label", "valid", "size")}
     if mesh is not None:
       arrays = sharding.put_batch(arrays, mesh)
     counts, predictions = count(
@@ -116,10 +93,12 @@ def evaluate(
         variables,
         arrays,
         num_classes,
-        scales=tuple(scales),
-        flip=flip,
+        protocol=protocol,
         preprocess=preprocess,
     )
+    if postprocess is not None:
+      predictions = _processed(batch, predictions, postprocess)
+      counts = confusion(arrays, predictions, num_classes)
     # The matrix before is fetched while the device computes this one.
     if waiting is not None:
       total += np.asarray(waiting)
@@ -129,3 +108,12 @@ def evaluate(
   if waiting is not None:
     total += np.asarray(waiting)
   return total
+
+
+def _processed(batch, predictions, postprocess):
+  """The predictions of the valid rows, processed without what pads them."""
+  predictions = np.array(predictions)
+  for row in np.flatnonzero(batch["valid"]):
+    h, w = batch["size"][row]
+    predictions[row, :h, :w] = postprocess(predictions[row, :h, :w])
+  return predictions

@@ -66,6 +66,35 @@ def test_evaluate_writes_the_figures_the_matrix_and_the_protocol(workdir):
   assert protocol["step"] == 3
 
 
+def test_evaluate_follows_a_protocol_and_its_changes(workdir):
+  """Windows, CRF, morphology and boundaries, all of it in evaluation.json."""
+  run(
+      "evaluate",
+      f"--workdir={workdir}",
+      "--protocol=unet overlap-tile",
+      "--window=32,48",
+      "--stride=16",
+      "--margin=8",
+      "--blend=gaussian",
+      "--crf",
+      "--crf_settings=deeplab_v1",
+      "--opening=1",
+      "--min_component=4",
+      "--boundary",
+  )
+  report = json.loads((workdir / "evaluation.json").read_text())
+  protocol = report["protocol"]
+  assert (protocol["window"], protocol["stride"]) == ([32, 48], [16, 16])
+  assert (protocol["margin"], protocol["blend"]) == (8, "gaussian")
+  assert protocol["crf"] == "deeplab_v1"
+  assert protocol["postprocessing"] == {"opening": 1, "min_component": 4}
+  assert protocol["source"].startswith("arXiv:1505.04597")
+  assert protocol["source"].endswith("crf, margin, stride, window")
+  assert np.sum(report["confusion_matrix"]) == 2 * 48 * 64
+  assert 0 <= report["boundary_f1"] <= 1
+  assert 0 <= report["boundary_iou"] <= 1
+
+
 def test_evaluate_gives_what_training_measured(workdir):
   run("evaluate", f"--workdir={workdir}", "--checkpoint=last")
   report = json.loads((workdir / "evaluation.json").read_text())
@@ -118,6 +147,20 @@ def test_predict_shows_a_split_with_its_truth(workdir, tmp_path):
     assert picture.width > 3 * 64
 
 
+def test_predict_writes_a_submission(workdir, tmp_path):
+  run(
+      "predict",
+      f"--workdir={workdir}",
+      f"--output={tmp_path}",
+      "--split=validation",
+      "--submission=voc",
+      "--max_hole=9",
+  )
+  tree = tmp_path / "results" / "VOC2012" / "Segmentation" / "comp6_test_cls"
+  assert len(list(tree.glob("*.png"))) == 2
+  assert [p for p in tmp_path.rglob("*") if p.is_file()] == list(tree.iterdir())
+
+
 def test_mistakes_are_one_line_that_says_what_is_possible(workdir, tmp_path):
   assert "no workdir" in failure("evaluate", "--workdir=runs/nowhere")
   message = failure("evaluate", f"--workdir={workdir}", "--split=tset")
@@ -127,6 +170,12 @@ def test_mistakes_are_one_line_that_says_what_is_possible(workdir, tmp_path):
   assert "'best' and 'last'" in message
   message = failure("evaluate", f"--workdir={workdir}", "--scales=half")
   assert "--scales=half" in message
+  message = failure("evaluate", f"--workdir={workdir}", "--window=9,x")
+  assert "--window=9,x is not height,width" in message
+  message = failure("evaluate", f"--workdir={workdir}", "--protocol=slide")
+  assert "no protocol 'slide'; there are 'whole'" in message
+  message = failure("evaluate", f"--workdir={workdir}", "--output_stride=8")
+  assert "UNet has no backbone" in message
   out = f"--output={tmp_path / 'out'}"
   message = failure("predict", f"--workdir={workdir}", out, "no.png")
   assert "no image file or folder no.png" in message

@@ -6,9 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from segjax import ops
 from segjax.training import evaluate, sharding
-from tests.training import tiny
 
 
 class Brightness(nn.Module):
@@ -18,16 +16,6 @@ class Brightness(nn.Module):
   def __call__(self, image, *, train):
     bright = image[..., :1] - 0.5
     return {"logits": jnp.concatenate([-bright, bright], -1)}
-
-
-class Place(nn.Module):
-  """Logits that depend on the column and on the image's width."""
-
-  @nn.compact
-  def __call__(self, image, *, train):
-    n, h, w, _ = image.shape
-    column = jnp.broadcast_to(jnp.arange(w) / w, (n, h, w))
-    return {"logits": jnp.stack([column, jnp.full_like(column, 0.4)], -1)}
 
 
 def scale_to_one(image):
@@ -43,6 +31,7 @@ def batches(images, labels, size, pad):
         "image": np.full((size, h, w, 3), 124, np.uint8),
         "label": np.full((size, h, w), 255, np.uint8),
         "valid": np.arange(size) < n,
+        "size": np.tile(np.int32([h - pad, w - pad]), (size, 1)),
     }
     batch["image"][:n, :-pad, :-pad] = images[i : i + size]
     batch["label"][:n, :-pad, :-pad] = labels[i : i + size]
@@ -99,35 +88,30 @@ def test_each_batch_is_shown_with_its_predictions(scenes):
   assert shown == [1.0] * 3
 
 
-def test_scales_and_mirror_images_are_averaged_as_probabilities():
-  """By hand: each view's logits at the image's size, softmax, mean."""
-  net = tiny.Net()
-  image = jax.random.uniform(jax.random.key(0), (2, 8, 12, 3))
-  variables = net.init(jax.random.key(1), image, train=False)
-  got = evaluate.probabilities(
-      net, variables, image, scales=(1.0, 0.5, 1.5), flip=True
+def test_what_is_done_to_predictions_counts(scenes):
+  """Each valid image's map goes through the function, without its padding."""
+  seen = []
+
+  def all_zero(labels):
+    seen.append(labels.shape)
+    return np.zeros_like(labels)
+
+  counts = evaluate.evaluate(
+      Brightness(),
+      {},
+      batches(*scenes, 2, 4),
+      2,
+      preprocess=scale_to_one,
+      postprocess=all_zero,
   )
-  views = []
-  for size in ((8, 12), (4, 6), (12, 18)):
-    scaled = ops.resize_bilinear(image, size)
-    for mirror in (lambda x: x, lambda x: x[:, :, ::-1]):
-      logits = net.apply(variables, mirror(scaled), train=False)["logits"]
-      logits = ops.resize_bilinear(mirror(logits), (8, 12))
-      views.append(nn.softmax(logits))
-  np.testing.assert_allclose(got, sum(views) / 6, rtol=1e-5, atol=1e-6)
-
-
-def test_flipping_makes_the_prediction_symmetric():
-  image = jnp.zeros((1, 4, 6, 3))
-  plain = evaluate.probabilities(Place(), {}, image)
-  both = evaluate.probabilities(Place(), {}, image, flip=True)
-  assert not np.allclose(plain, plain[:, :, ::-1])
-  np.testing.assert_allclose(both, both[:, :, ::-1], rtol=1e-6)
+  assert seen == [(8, 12)] * 5
+  assert counts[:, 1].sum() == 0
+  assert counts.sum() == (scenes[1] != 255).sum()
 
 
 def test_sums_pass_the_range_of_int32(monkeypatch):
   big = jnp.full((2, 2), 2**30, jnp.int32)
   monkeypatch.setattr(evaluate, "count", lambda *_, **__: (big, None))
-  batch = dict.fromkeys(("image", "label", "valid"))
+  batch = dict.fromkeys(("image", "label", "valid", "size"))
   counts = evaluate.evaluate(None, {}, [batch] * 4, 2)
   assert counts.tolist() == [[2**32] * 2] * 2
