@@ -10,9 +10,10 @@ yet. Cost: unknown; 20 000 steps of 64 crops of 224x224, then 40 000.
 
 FILE is torchvision's VGG-16 with BatchNorm for ImageNet. The paper trains in
 two stages, on boxes around objects and on proposals (EdgeBoxes); ours sees
-crops of images, near ones first: `stage=2` has smaller objects and starts from
-a net of the first stage (`caffe/deconvnet_voc` or your own, .npz). The rates,
-their periods and the batch are those of the authors' solvers, 8 parts of 8.
+crops of images, near ones first: `:stage=2` has smaller objects and starts from
+`--config.pretrained.run`, the workdir of the first stage, or from the authors'
+net as FILE. The rates, their periods and the batch are those of the authors'
+solvers, 8 parts of 8.
 """
 
 import ml_collections

@@ -11,7 +11,7 @@ Cost: unknown; 30 000 steps of 16 crops of 513x513.
 
 FILE is torchvision's ResNet-101 for ImageNet. `:output_stride=8` is the second
 training of the paper (Sec. 4.1, "Batch normalization"): frozen statistics and a
-learning rate of 0.001; give `--config.pretrained` the first one's weights.
+learning rate of 0.001; give `--config.pretrained.run` the first one's workdir.
 `:cascade` is the network of Sec. 3.2 in place of that of Sec. 3.3.
 """
 

@@ -10,8 +10,9 @@ run yet. Cost: unknown; 20 000 steps of 12 crops of 512x512.
 
 FILE is torchvision's VGG-16 for ImageNet. `:stage=1` trains the unary term
 alone, `:stage=2` b12, `:stage=3` b13, `:stage=4` everything, as the paper does
-one after the other; the default is all of it at once, from VGG-16. Rates, steps
-and the size of the batch are ours.
+one after the other: stages 2 to 4 take `--config.pretrained.run`, the workdir of
+the stage before. The default is all of it at once, from VGG-16. Rates, steps and
+the size of the batch are ours.
 """
 
 import ml_collections

@@ -7,13 +7,12 @@ no pretraining. Ours: not run yet. Cost: unknown; 91 500 steps of 3 crops of
   python -m experiments.prepare --dataset=camvid --manual_dir=DIR
   python -m experiments.train --workdir=runs/fc_densenet_camvid \
       --config=configs/fc_densenet_camvid.py
-  mkdir runs/fc_densenet_finetuned
-  cp -r runs/fc_densenet_camvid/checkpoints runs/fc_densenet_finetuned
   python -m experiments.train --workdir=runs/fc_densenet_finetuned \
-      --config=configs/fc_densenet_camvid.py:finetune
+      --config=configs/fc_densenet_camvid.py:finetune \
+      --config.pretrained.run=runs/fc_densenet_camvid
 
 `:depth=56` and `:depth=67` are the smaller networks. `:finetune` goes on from
-the copied checkpoints on whole frames at a tenth of the rate; the authors end
+the other run on whole frames at a tenth of the rate; the authors end
 both parts by patience, here the first ends after the 750 epochs at which their
 code stops at the latest, and the second after 50. BatchNorm takes the batch's
 own statistics in evaluation too, as theirs (Sec. 4.1), so that frames are
@@ -64,9 +63,7 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
   if arg.finetune:
     config.augment.crop = None
     config.batch_size = 1
-    config.schedule = dict(
-        peak=1e-4, decay_steps=FRAMES, warmup_steps=config.total_steps
-    )
-    config.total_steps += FINETUNE_EPOCHS * FRAMES
+    config.schedule = dict(peak=1e-4, decay_steps=FRAMES)
+    config.total_steps = FINETUNE_EPOCHS * FRAMES
     config.eval.every_steps = FRAMES
   return common.smoke(config) if arg.smoke else config

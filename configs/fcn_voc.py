@@ -15,8 +15,8 @@ FILE is torchvision's VGG-16 for ImageNet (`net=alexnet`: Caffe's CaffeNet;
 `net=googlenet`: torchvision's GoogLeNet, as the authors' was never published).
 Only the convolutions start from it: fc6 and fc7, which the authors took over
 too, begin fresh. `stride=16` and `stride=8` are the later stages, which start
-from the stage before: FILE is then a net of wkentaro/pytorch-fcn or of the
-authors (.caffemodel). `at_once` trains FCN-8s from VGG-16 (Sec. 4.3).
+from the stage before: `--config.pretrained.run` is its workdir, or FILE a net of
+wkentaro/pytorch-fcn. `at_once` trains FCN-8s from VGG-16 (Sec. 4.3).
 
 The loss is the authors' sum over an image's pixels, divided by 500x500 pixels,
 and the rates and weight decay are theirs multiplied and divided by it. `net=`

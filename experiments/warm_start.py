@@ -1,4 +1,4 @@
-"""Starts a run from public weights."""
+"""Starts a run from public weights, or from those of another run."""
 
 import collections
 from collections.abc import Iterable, Mapping
@@ -9,6 +9,7 @@ import jax
 from jaxtyping import Array
 import numpy as np
 
+from experiments import trained as trained_lib
 from segjax import convert
 from segjax.training import state as state_lib
 
@@ -17,7 +18,10 @@ Flat = Mapping[str, np.ndarray | Array]
 
 
 def warm_start(
-    state: state_lib.TrainState, source: str, file: str | os.PathLike[str] = ""
+    state: state_lib.TrainState,
+    source: str = "",
+    file: str | os.PathLike[str] = "",
+    run: str | os.PathLike[str] = "",
 ) -> state_lib.TrainState:
   """A state with the weights of a checkpoint in the place of fresh ones.
 
@@ -30,16 +34,24 @@ def warm_start(
     state: fresh.
     source: what the checkpoint is, one of `convert.sources()`.
     file: .safetensors, .npz or .pth; "" downloads the official one.
+    run: in the source's place, the workdir of a run, such as the stage of
+      training before this one: its best checkpoint, read as a whole model's.
 
   Raises:
-    FileNotFoundError: there is no such file.
+    FileNotFoundError: there is no such file or run.
     OSError: the official file cannot be downloaded.
     ValueError: no such source, or the checkpoint does not fit it or the model;
       the message has the leaves that are missing, or both shapes.
   """
-  whole = convert.source(source).classes is not None
-  tensors = convert.read(file or convert.download(source))
-  module, variables = convert.load(source, tensors)
+  if run:
+    trained = trained_lib.load(run, "best")
+    module, variables = trained.model, trained.variables
+    whole, dropped, source = True, [], f"the run {run}"
+  else:
+    whole = convert.source(source).classes is not None
+    tensors = convert.read(file or convert.download(source))
+    module, variables = convert.load(source, tensors)
+    dropped = convert.dropped(source, tensors)
   wanted = _flat({"params": state.params, "batch_stats": state.batch_stats})
   given = _flat(variables)
   if not whole:
@@ -56,7 +68,7 @@ def warm_start(
         ("fresh", _modules(fresh)),
         ("fresh, for another number of classes", classifier.values()),
         ("not in the model", _modules(left)),
-        ("not taken from the file", convert.dropped(source, tensors)),
+        ("not taken from the file", dropped),
     ):
       if names:
         lines.append(f"  {what}: {', '.join(names)}")

@@ -1,12 +1,14 @@
 """A run starts from public weights: all that fit, and never silently less."""
 
+import types
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
 
-from experiments import warm_start
+from experiments import trained, warm_start
 from segjax import convert
 from segjax.convert import engine
 from segjax.training import state as state_lib
@@ -186,6 +188,25 @@ def test_a_backbone_for_a_model_without_one_is_an_error(save):
       ValueError, match=r"fills backbone \(12 arrays\), the mod"
   ):
     warm_start.warm_start(state, "tiny/backbone", save(backbone_tensors()))
+
+
+def test_another_run_is_read_as_a_whole_model(state, monkeypatch, capsys):
+  """Its best checkpoint; a classifier of other classes stays fresh."""
+  model = tiny.Net(5)
+  old = fresh(model)
+  variables = jax.tree.map(lambda x: jnp.full_like(x, 7), old.variables)
+  found = types.SimpleNamespace(model=model, variables=variables)
+  asked = []
+  monkeypatch.setattr(
+      trained, "load", lambda *args: asked.append(args) or found
+  )
+  after = warm_start.warm_start(state, "tiny/whole", run="runs/stage1")
+  assert asked == [("runs/stage1", "best")]
+  assert are_sevens(after.params["backbone"])
+  tiny.assert_same(after.params["head"], state.params["head"])
+  printed = capsys.readouterr().out
+  assert "start from the run runs/stage1" in printed
+  assert "fresh, for another number of classes" in printed
 
 
 def test_without_a_file_the_official_one_is_downloaded(
