@@ -101,6 +101,10 @@ def defaults() -> ml_collections.ConfigDict:
       data_dir="data",  # where `experiments.prepare` has put it
       options={},  # keywords of the data set's builder
       prepare=False,  # make it if it is missing (it must need no download)
+      mixture=(),  # more to train on, (("camvid", "train", 0.5),): the number
+      # says how often it is drawn from for each time of the data set above
+      class_balanced=False,  # draws examples so that classes take turns
+      on_damaged="error",  # or "skip": the next example stands in, and a log
   )
   config.augment = dict(
       crop=(513, 513),  # height and width in training, None for whole images
@@ -108,7 +112,16 @@ def defaults() -> ml_collections.ConfigDict:
       flip=True,  # left and right, every second time
       jitter=0.0,  # strength of the photometric jitter, 0 to 1
       resize=1.0,  # a fixed factor before all else
+      rotation=0.0,  # up to so many degrees, either way
+      elastic=0.0,  # U-Net's deformation: standard deviation in pixels
+      padding="mean",  # the colour beyond the image, or its "mirror" image
+      class_limit=1.0,  # the largest share of one class in a crop
+      blur=0.0,  # the largest standard deviation of a Gaussian, in pixels
+      cutout=0,  # side of a square cut out of image and label, in pixels
+      border_weights=(),  # w_0 and sigma of U-Net's map of weights: (10., 5.)
+      border_classes=(1,),  # whose connected parts are its objects
   )
+  config.augment_on = "host"  # or "device", under jit
   config.batch_size = 16  # over all devices and hosts
   config.num_threads = 2  # that read and augment batches
   config.preprocess = "imagenet"  # or "caffe", "unit", "none"; ops.normalize
@@ -122,6 +135,7 @@ def defaults() -> ml_collections.ConfigDict:
   config.pretrained = dict(
       source="",  # starts from these weights; the names in convert.sources()
       file="",  # .safetensors, .npz or .pth; "" downloads the official one
+      run="",  # rather from the best checkpoint of another run: its workdir
   )
 
   # Loss: a function of segjax.losses and its keywords, on "logits". `aux` has
@@ -253,7 +267,7 @@ def smoke(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
   for loss in (config.loss, *config.loss.get("aux", {}).values()):
     if isinstance(loss, ml_collections.ConfigDict):
       _shrink_loss(loss)
-  config.pretrained = dict(source="", file="")
+  config.pretrained = dict(source="", file="", run="")
   config.accumulation_steps = min(config.accumulation_steps, 2)
   config.schedule.warmup_steps = min(config.schedule.warmup_steps, 1)
   config.eval = dict(every_steps=3, batch_size=2, scales=(1.0,), pictures=1)

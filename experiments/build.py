@@ -1,28 +1,29 @@
 """Turns a config into the objects that it names."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 import dataclasses
 import functools
 import inspect
 from typing import Any
 
 from flax import linen as nn
-import jax
 import jax.numpy as jnp
 import ml_collections
 import numpy as np
 import optax
 
-from experiments import names
-from segjax import data, losses, ops, types
+from experiments import names, streams
+from segjax import losses, ops
 from segjax.training import optimizer as optimizer_lib
 
 PRECISIONS = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
 
-
-def labels(config: ml_collections.ConfigDict) -> data.LabelSet:
-  """The classes of the config's data set."""
-  return data.datasets.labels(config.dataset.name, **_options(config.dataset))
+labels = streams.labels
+source = streams.source
+augment = streams.augment
+on_device = streams.on_device
+train_batches = streams.train_batches
+eval_batches = streams.eval_batches
 
 
 def model(config: ml_collections.ConfigDict, num_classes: int) -> nn.Module:
@@ -172,58 +173,6 @@ def dtype(config: ml_collections.ConfigDict) -> jnp.dtype:
         f" {', '.join(PRECISIONS)}"
     )
   return PRECISIONS[config.precision]
-
-
-def source(config: ml_collections.ConfigDict, split: str) -> Any:
-  """A split of the config's data set, for reading at random.
-
-  Raises:
-    FileNotFoundError: it is not prepared; the message has the command.
-  """
-  dataset = config.dataset
-  options = _options(dataset)
-  if dataset.prepare and jax.process_index() == 0:
-    data.datasets.prepare(dataset.name, dataset.data_dir, **options)
-  return data.open(dataset.name, split, dataset.data_dir, **options)
-
-
-def augment(config: ml_collections.ConfigDict) -> data.Augment:
-  """The augmentation of training examples."""
-  return data.Augment(**config.augment.to_dict())
-
-
-def train_batches(
-    config: ml_collections.ConfigDict, *, start: int = 0
-) -> Iterator[types.Batch]:
-  """Training batches from `start` on: the rows of this process."""
-  return data.train_batches(
-      source(config, config.dataset.train),
-      augment(config),
-      batch_size=config.batch_size,
-      seed=config.seed,
-      start=start,
-      process_index=jax.process_index(),
-      process_count=jax.process_count(),
-      num_threads=config.num_threads,
-  )
-
-
-def eval_batches(
-    config: ml_collections.ConfigDict, split: str = ""
-) -> Iterator[types.Batch]:
-  """A split, `config.dataset.eval` if not named: the rows of this process."""
-  return data.eval_batches(
-      source(config, split or config.dataset.eval),
-      batch_size=config.eval.batch_size,
-      multiple=config.eval.multiple,
-      process_index=jax.process_index(),
-      process_count=jax.process_count(),
-      num_threads=config.num_threads,
-  )
-
-
-def _options(dataset: ml_collections.ConfigDict) -> dict[str, Any]:
-  return dataset.options.to_dict()
 
 
 def _keywords(

@@ -173,7 +173,7 @@ def _restore_or_init(
     return state
   rng = jax.random.key(config.seed)
   state = state_lib.init_state(model, tx, rng, shape, **options)
-  if config.pretrained.source:
+  if config.pretrained.source or config.pretrained.run:
     from experiments import warm_start  # Most runs do without `convert`.
 
     state = warm_start.warm_start(state, **config.pretrained.to_dict())

@@ -1,6 +1,6 @@
 """Data: prepared data sets in, batches of numpy arrays out."""
 
-from segjax.data import datasets
+from segjax.data import datasets, on_device, sampling, sources
 from segjax.data.datasets import open_source as open
 from segjax.data.labels import LabelSet, VOID
 from segjax.data.pipeline import eval_batches, train_batches
@@ -12,6 +12,9 @@ __all__ = [
     "LabelSet",
     "datasets",
     "eval_batches",
+    "on_device",
     "open",
+    "sampling",
+    "sources",
     "train_batches",
 ]

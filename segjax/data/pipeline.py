@@ -2,18 +2,14 @@
 
 from collections.abc import Callable, Iterator, Sequence
 import dataclasses
-import functools
 import sys
 from typing import Any
 
 import grain
-from jaxtyping import Int
 import numpy as np
 
 from segjax import types
-from segjax.data import labels, transforms
-
-_SHUFFLE, _AUGMENT = 0, 1  # Spawn keys: two independent families of draws.
+from segjax.data import labels, sampling, sources, transforms
 
 Source = Sequence[dict[str, Any]]
 """What streams read: source[i] = {"image", "label", ...}."""
@@ -26,14 +22,15 @@ Transform = Callable[[np.random.Generator, dict[str, Any]], dict[str, Any]]
 class _TrainBatches:
   """Batch b of this process, by index.
 
-  The examples of all batches of all processes form one endless sequence, in
-  which each epoch is a new permutation of the source. Position j depends on
-  (seed, j) only; batch b holds the positions from b * batch_size on, and each
-  process reads its own consecutive rows of it.
+  The examples of all batches of all processes form one endless sequence, of
+  which `pools` says the order. Position j depends on (seed, j) only; batch b
+  holds the positions from b * batch_size on, and each process reads its own
+  consecutive rows of it.
   """
 
   source: Source
   augment: Transform
+  pools: sampling.Pools
   batch_size: int
   seed: int
   process_index: int
@@ -46,16 +43,13 @@ class _TrainBatches:
     rows = self.batch_size // self.process_count
     first = batch * self.batch_size + self.process_index * rows
     examples = [self._example(j) for j in range(first, first + rows)]
-    return {
-        "image": _stack([e["image"] for e in examples]),
-        "label": _stack([e["label"] for e in examples]),
-    }
+    names = [k for k, v in examples[0].items() if isinstance(v, np.ndarray)]
+    return {name: _stack([e[name] for e in examples]) for name in names}
 
   def _example(self, position: int) -> dict[str, Any]:
-    epoch, i = divmod(position, len(self.source))
-    index = int(_permutation(self.seed, epoch, len(self.source))[i])
-    rng = _rng(self.seed, _AUGMENT, position)
-    return self.augment(rng, self.source[index])
+    index = self.pools(self.seed, position)
+    rng = sampling.augment_rng(self.seed, position)
+    return self.augment(rng, sources.read(self.source, index))
 
 
 def train_batches(
@@ -68,6 +62,7 @@ def train_batches(
     process_index: int = 0,
     process_count: int = 1,
     num_threads: int = 2,
+    pools: sampling.Pools | None = None,
 ) -> Iterator[types.Batch]:
   """An endless stream of training batches from batch `start` on.
 
@@ -76,7 +71,8 @@ def train_batches(
 
   Args:
     source: what to read; each epoch reads every example once.
-    augment: must give all examples one size.
+    augment: must give all examples one size. Batches have all arrays that are
+      in its examples.
     batch_size: rows of a batch over all processes.
     seed: at least 0.
     start: the index of the first batch.
@@ -84,12 +80,16 @@ def train_batches(
     process_count: must divide batch_size.
     num_threads: batches that are computed at the same time. 0 computes each
       when it is asked for.
+    pools: another order, such as a mixture of data sets or classes in balance;
+      an epoch is then one of each pool.
 
   Yields:
-    "image" uint8 (rows, h, w, 3) RGB and "label" uint8 (rows, h, w).
+    "image" uint8 (rows, h, w, 3) RGB and "label" uint8 (rows, h, w); "weight"
+    float32 (rows, h, w) where the augmentation makes one.
 
   Raises:
-    ValueError: if the source is empty or the numbers do not fit.
+    ValueError: if the source is empty or the numbers do not fit; when a batch
+      is read, for a damaged example, naming it.
   """
   _check(batch_size, process_index, process_count)
   if not len(source):
@@ -97,7 +97,13 @@ def train_batches(
   if seed < 0 or start < 0:
     raise ValueError(f"seed={seed} and start={start} must not be negative.")
   batches = _TrainBatches(
-      source, augment, batch_size, seed, process_index, process_count
+      source,
+      augment,
+      pools or sampling.everything(len(source)),
+      batch_size,
+      seed,
+      process_index,
+      process_count,
   )
   return _stream(batches, start, num_threads)
 
@@ -124,7 +130,7 @@ class _EvalBatches:
     size = np.zeros((n, 2), np.int32)
     index = np.full(n, -1, np.int32)
     for row, i in enumerate(mine):
-      example = self.source[i]
+      example = sources.read(self.source, i)
       h, w = size[row] = example["label"].shape
       image[row, :h, :w], label[row, :h, :w] = (
           example["image"],
@@ -177,11 +183,8 @@ def eval_batches(
   _check(batch_size, process_index, process_count)
   if multiple < 1:
     raise ValueError(f"multiple is at least 1, not {multiple}.")
-  sizes = getattr(source, "sizes", None)
-  if sizes is None:
-    sizes = [source[i]["label"].shape for i in range(len(source))]
   buckets = {}
-  for i, (h, w) in enumerate(sizes):
+  for i, (h, w) in enumerate(sources.sizes(source)):
     padded = -(-h // multiple) * multiple, -(-w // multiple) * multiple
     buckets.setdefault(padded, []).append(i)
   plan = tuple(
@@ -208,16 +211,6 @@ def _stream(
       prefetch_buffer_size=num_threads and num_threads + 1,
   )
   return iter(dataset[start:].to_iter_dataset(options))
-
-
-@functools.lru_cache(maxsize=4)
-def _permutation(seed: int, epoch: int, size: int) -> Int[np.ndarray, " size"]:
-  return _rng(seed, _SHUFFLE, epoch).permutation(size)
-
-
-def _rng(seed: int, purpose: int, index: int) -> np.random.Generator:
-  sequence = np.random.SeedSequence(seed, spawn_key=(purpose, index))
-  return np.random.default_rng(sequence)
 
 
 def _stack(arrays: list[np.ndarray]) -> np.ndarray:

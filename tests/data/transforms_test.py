@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import numpy as np
 import pytest
 
-from segjax.data import labels, transforms
+from segjax.data import draws, labels, on_host, transforms
 
 H, W = 96, 128
 STILL = dict(scale=(1, 1), flip=False)
@@ -102,10 +102,10 @@ def test_crops_reach_every_border():
 
 def test_scale_is_uniform_between_its_ends():
   augment = transforms.Augment((80, 160), scale=(0.5, 2.0), flip=False)
-  scales = []
+  label, scales = coordinates()["label"], []
   for seed in range(300):
-    _, _, _, width, _ = augment._window(np.random.default_rng(seed), H, W)
-    scales.append(160 / width)
+    draw = augment.draw(np.random.default_rng(seed), label)
+    scales.append(160 / draw.window[3])
   assert min(scales) < 0.55
   assert max(scales) > 1.9
   assert abs(np.mean(scales) - 1.25) < 0.08
@@ -141,21 +141,39 @@ def test_jitter_changes_colours_and_no_labels():
   assert np.abs(a["image"].astype(int) - b["image"]).mean() > 3
 
 
-def test_jitter_of_no_strength_is_the_identity_up_to_rounding():
+def test_jitter_of_no_strength_is_the_identity():
   image = np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8)
-  out = transforms.jitter(np.random.default_rng(0), image, 1e-9)
-  # OpenCV keeps hue in steps of two degrees.
-  assert np.abs(out.astype(int) - image).max() <= 6
+  out = on_host.recolour(image, draws.colour(1, 1, 1, 0))
+  np.testing.assert_array_equal(out, image)
 
 
 def test_jitter_has_the_documented_range_of_brightness():
-  image = np.full((8, 8, 3), 100, np.uint8)
+  example = {
+      "image": np.full((8, 8, 3), 100, np.uint8),
+      "label": np.zeros((8, 8), np.uint8),
+  }
+  augment = transforms.Augment((8, 8), jitter=0.5, **STILL)
   means = [
-      transforms.jitter(np.random.default_rng(s), image, 0.5).mean()
+      augment(np.random.default_rng(s), example)["image"].mean()
       for s in range(300)
   ]
   assert 50 <= min(means) < 60
   assert 140 < max(means) <= 150
+
+
+def test_colours_change_as_they_are_named():
+  """Contrast about the mean, saturation to grey, the hue around the greys."""
+  rgb = np.array([[10, 60, 200], [90, 90, 90]], np.uint8)[None]
+  mean = rgb.mean()
+  flat = on_host.recolour(rgb, draws.colour(1, 0, 1, 0))
+  assert np.abs(flat - mean).max() <= 1
+  grey = on_host.recolour(rgb, draws.colour(1, 1, 0, 0))[0, 0].astype(int)
+  assert np.ptp(grey) <= 1
+  assert abs(grey[0] - (0.299 * 10 + 0.587 * 60 + 0.114 * 200)) <= 1
+  third = on_host.recolour(rgb, draws.colour(1, 1, 1, 2 * np.pi / 3))[0]
+  assert sorted(third[0]) == [10, 60, 200]
+  assert list(third[0]) != [10, 60, 200]
+  assert np.abs(third[1].astype(int) - 90).max() <= 1
 
 
 def test_the_input_is_left_alone():
@@ -176,6 +194,13 @@ def test_the_input_is_left_alone():
         (dict(crop=(8, 8), scale=(0, 1)), "scale"),
         (dict(crop=(8, 8), jitter=1), "jitter"),
         (dict(crop=(8, 8), resize=0), "resize"),
+        (dict(crop=(8, 8), rotation=181), "rotation"),
+        (dict(crop=(8, 8), elastic=-1), "elastic"),
+        (dict(crop=(8, 8), blur=3), "too wide"),
+        (dict(crop=(8, 8), padding="zero"), "mean, mirror"),
+        (dict(crop=(8, 8), class_limit=0), "class_limit"),
+        (dict(crop=(8, 8), cutout=-1), "cutout"),
+        (dict(crop=(8, 8), border_weights=(10,)), "border_weights"),
     ],
 )
 def test_refuses_values_out_of_range(options, message):
