@@ -149,18 +149,21 @@ class MobileNetV2(nn.Module):
       become dilations; the weights stay the same.
     width: the width multiplier of all channels.
     norm: makes the normalisation layers.
+    divisor: of all channels; 1 in the authors' DeepLab where the width is not
+      1.
   """
 
   output_stride: int = 32
   width: float = 1.0
   norm: layers.ModuleDef = layers.BatchNorm
+  divisor: int = 8
 
   @nn.compact
   def __call__(
       self, image: Float[Array, "n h w 3"], *, train: bool
   ) -> dict[str, Float[Array, "n _ _ _"]]:
     stem = layers.ConvNormAct(
-        divisible(32 * self.width),
+        divisible(32 * self.width, self.divisor),
         stride=2,
         norm=self.norm,
         act=jax.nn.relu6,
@@ -173,7 +176,7 @@ class MobileNetV2(nn.Module):
       expansion, channels, blocks, nominal_stride, name = stage
       for i in range(blocks):
         block = InvertedResidual(
-            divisible(channels * self.width),
+            divisible(channels * self.width, self.divisor),
             expansion,
             stride if i == 0 else 1,
             first if i == 0 else rest,

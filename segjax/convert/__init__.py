@@ -11,36 +11,69 @@ import numpy as np
 
 from segjax import types
 from segjax.convert import (
+    bfortuner,
     cadene,
+    caffe,
+    caffe_atrous,
+    deepmotion,
+    drsleep,
+    encoding,
     engine,
     fyu,
     hrnet,
     jvanvugt,
+    kazuto1011,
     milesial,
     mmseg,
+    mmseg_bisenet,
+    mmseg_context,
+    sadeepj,
+    segmentron,
     semseg,
+    tensorflow,
+    tflite,
     timm,
+    tobypde,
+    torchseg,
     torchvision,
     vainf,
     wkentaro,
+    zijundeng,
 )
 from segjax.convert.download import download
+from segjax.convert.presets import preset
 from segjax.convert.read import read, unwrap
 
 _SOURCES: dict[str, engine.Source] = {
     name: source
     for module in (
+        bfortuner,
         cadene,
+        caffe,
+        caffe_atrous,
+        deepmotion,
+        drsleep,
+        encoding,
         fyu,
         hrnet,
         jvanvugt,
+        kazuto1011,
         milesial,
         mmseg,
+        mmseg_bisenet,
+        mmseg_context,
+        sadeepj,
+        segmentron,
         semseg,
+        tensorflow,
+        tflite,
         timm,
+        tobypde,
+        torchseg,
         torchvision,
         vainf,
         wkentaro,
+        zijundeng,
     )
     for name, source in module.SOURCES.items()
 }
@@ -72,8 +105,8 @@ def load(
 
   Args:
     name: of the source, such as "mmseg/pspnet_r50-d8"; see `sources`.
-    tensors: by name, as in the checkpoint; or a .npz, .safetensors, .pth or
-      .pt file.
+    tensors: by name, as in the checkpoint; or a .npz, .safetensors, .pth, .pt
+      or .caffemodel file.
 
   Returns:
     the model, whose number of classes is read off the tensors (a backbone for
@@ -98,4 +131,12 @@ def dropped(name: str, tensors: Mapping[str, np.ndarray]) -> list[str]:
   return engine.dropped(source(name), tensors)
 
 
-__all__ = ["download", "dropped", "load", "read", "source", "sources"]
+__all__ = [
+    "download",
+    "dropped",
+    "load",
+    "preset",
+    "read",
+    "source",
+    "sources",
+]

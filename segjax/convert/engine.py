@@ -22,22 +22,60 @@ Row = tuple[str, str | None] | tuple[str, str | None, Transform]
 without its last part (`layer1.0.conv1` of `layer1.0.conv1.weight`);
 `replacement` is the path of our module (`re.Match.expand`), or None where our
 model has no such module and its tensors are dropped. `transform` changes a
-kernel, still in its source's layout (out, in, height, width). The first row
-that matches counts.
+kernel, still in its source's layout, which is (out, in, height, width) in
+PyTorch. The first row that matches counts.
 """
 
-_LEAVES = {
-    # name of a tensor, its rank -> our collection and leaf
-    ("weight", 4): ("params", "kernel"),
-    ("weight", 2): ("params", "kernel"),
-    ("weight", 1): ("params", "scale"),
-    ("bias", 1): ("params", "bias"),
-    ("running_mean", 1): ("batch_stats", "mean"),
-    ("running_var", 1): ("batch_stats", "var"),
-}
 
-_AXES = {4: (2, 3, 1, 0), 2: (1, 0), 1: (0,)}
-"""Rank -> the axes of a PyTorch tensor in our order: OIHW becomes HWIO."""
+@dataclasses.dataclass(frozen=True)
+class Layout:
+  """How a framework names and stores its tensors.
+
+  Attributes:
+    separator: between a module and its tensor.
+    inputs: the axis of a kernel that its input channels are on.
+    leaves: (name of a tensor, its rank) -> our collection, our leaf, and the
+      tensor's axes in our order, height, width, in, out.
+    plain: a stored name -> the module's and the tensor's names in it, where a
+      converter has added others.
+  """
+
+  separator: str
+  inputs: int
+  leaves: Mapping[tuple[str, int], tuple[str, str, tuple[int, ...]]]
+  plain: Callable[[str], str] = str
+
+
+TORCH = Layout(
+    separator=".",
+    inputs=1,
+    leaves={
+        ("weight", 4): ("params", "kernel", (2, 3, 1, 0)),
+        ("weight", 2): ("params", "kernel", (1, 0)),
+        ("weight", 1): ("params", "scale", (0,)),
+        ("bias", 1): ("params", "bias", (0,)),
+        ("running_mean", 1): ("batch_stats", "mean", (0,)),
+        ("running_var", 1): ("batch_stats", "var", (0,)),
+        # EncNet's encoding layer.
+        ("codewords", 2): ("params", "codewords", (1, 0)),
+        ("scale", 1): ("params", "scale", (0,)),
+    },
+)
+
+TENSORFLOW = Layout(
+    separator="/",
+    inputs=2,
+    leaves={
+        ("weights", 4): ("params", "kernel", (0, 1, 2, 3)),
+        ("depthwise_weights", 4): ("params", "kernel", (0, 1, 3, 2)),
+        ("biases", 1): ("params", "bias", (0,)),
+        ("gamma", 1): ("params", "scale", (0,)),
+        ("beta", 1): ("params", "bias", (0,)),
+        ("moving_mean", 1): ("batch_stats", "mean", (0,)),
+        ("moving_variance", 1): ("batch_stats", "var", (0,)),
+    },
+)
+"""That of slim."""
 
 _SHOWN = 8
 
@@ -50,9 +88,14 @@ class Source:
     build: makes our model from the number of classes; a backbone ignores it.
     table: the rename table.
     classes: the tensor whose first axis is the classes; None for a backbone.
-    first: the kernel of the first convolution, whose second axis is the
-      channels of the image.
+    first: the kernel of the first convolution, whose inputs are the channels of
+      the image.
     size: side of an image, in pixels, that the model accepts.
+    folded: whether normalisation layers come as scale and shift alone, as in
+      Caffe's nets for testing, with the running statistics multiplied in. Ours
+      become mean 0 and variance 1; the model's should be frozen, with an
+      epsilon of 0.
+    layout: how its framework names and stores tensors.
   """
 
   build: Callable[[int], nn.Module]
@@ -60,6 +103,8 @@ class Source:
   classes: str | None
   first: str
   size: int = 64
+  folded: bool = False
+  layout: Layout = TORCH
 
 
 def transposed(kernel: np.ndarray) -> np.ndarray:
@@ -67,13 +112,13 @@ def transposed(kernel: np.ndarray) -> np.ndarray:
   return kernel.swapaxes(0, 1)
 
 
-def roll_inputs(shift: int) -> Transform:
+def roll_inputs(shift: int, layout: Layout = TORCH) -> Transform:
   """The transform for another order of concatenation: inputs move by `shift`.
 
   Where a source concatenates [a, b] and we [b, a], the channels of `a` are the
   negative shift.
   """
-  return functools.partial(np.roll, shift=shift, axis=1)
+  return functools.partial(np.roll, shift=shift, axis=layout.inputs)
 
 
 def structure(source: Source, classes: int, channels: int = 3):
@@ -95,18 +140,27 @@ def convert(
     ValueError: a tensor is left over, a leaf is missing, or their shapes
       differ. All of them are listed.
   """
+  named = {source.layout.plain(name): x for name, x in tensors.items()}
   for name in filter(None, (source.classes, source.first)):
-    if name not in tensors:
+    if name not in named:
       raise ValueError(
           f"the checkpoint has no tensor {name!r}; it begins with"
           f" {_some(tensors)}"
       )
-  classes = tensors[source.classes].shape[0] if source.classes else 0
-  model, want = structure(source, classes, tensors[source.first].shape[1])
+  if named[source.first].ndim != 4:
+    raise ValueError(
+        f"{source.first!r} should be a kernel of four axes, and is"
+        f" {named[source.first].shape}"
+    )
+  if source.classes and named[source.classes].ndim == 0:
+    raise ValueError(f"{source.classes!r} should have an axis of classes")
+  classes = named[source.classes].shape[0] if source.classes else 0
+  channels = named[source.first].shape[source.layout.inputs]
+  model, want = structure(source, classes, channels)
   want = traverse_util.flatten_dict(dict(want), sep="/")
   got, origin, unused, twice = {}, {}, [], []
   for name, tensor in tensors.items():
-    path, transform, dropped = _rename(source.table, name, tensor.ndim)
+    path, axes, transform, dropped = _rename(source, name, tensor.ndim)
     if dropped:
       continue
     if path not in want:
@@ -116,8 +170,14 @@ def convert(
     else:
       if transform is not None and tensor.ndim == 4:
         tensor = transform(tensor)
-      got[path] = tensor.transpose(_AXES[tensor.ndim])
+      got[path] = tensor.transpose(axes)
       origin[path] = name
+  if source.folded:
+    stats = [path for path in want if path.startswith("batch_stats/")]
+    if not any(path in got for path in stats):
+      for path in stats:
+        value = float(path.endswith("/var"))
+        got[path] = np.full(want[path].shape, value)
   missing = [f"{p} {s.shape}" for p, s in want.items() if p not in got]
   shapes = [
       f"{origin[path]} gives {path} {got[path].shape}, we have {s.shape}"
@@ -145,28 +205,30 @@ def dropped(source: Source, tensors: Mapping[str, np.ndarray]) -> list[str]:
   return [
       name
       for name, tensor in tensors.items()
-      if _rename(source.table, name, tensor.ndim)[2]
+      if _rename(source, name, tensor.ndim)[-1]
       and not name.endswith("num_batches_tracked")
   ]
 
 
-def _rename(table, name, rank):
-  """Our path for a tensor, the kernel's transform, and whether to drop it."""
-  module, _, leaf = name.rpartition(".")
+def _rename(source, name, rank):
+  """Our path, the axes, the kernel's transform, and whether to drop it."""
+  nowhere = None, None, None
+  name = source.layout.plain(name)
+  module, _, leaf = name.rpartition(source.layout.separator)
   if leaf == "num_batches_tracked":
-    return None, None, True
-  for pattern, replacement, *transform in table:
+    return *nowhere, True
+  for pattern, replacement, *transform in source.table:
     match = re.fullmatch(pattern, module or leaf)
     if match is None:
       continue
     if replacement is None:
-      return None, None, True
-    if (leaf, rank) not in _LEAVES:
+      return *nowhere, True
+    if (leaf, rank) not in source.layout.leaves:
       break
-    collection, ours = _LEAVES[leaf, rank]
+    collection, ours, axes = source.layout.leaves[leaf, rank]
     path = "/".join((collection, match.expand(replacement), ours))
-    return path, (transform or (None,))[0], False
-  return None, None, False
+    return path, axes, (transform or (None,))[0], False
+  return *nowhere, False
 
 
 def _some(names) -> str:

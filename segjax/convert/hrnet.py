@@ -1,11 +1,14 @@
-"""Checkpoints of the HRNet organisation's repositories: classifiers.
+"""Checkpoints of HRNet's authors: classifiers, key points, detectors.
 
-Layout read in HRNet-Image-Classification, lib/models/cls_hrnet.py; the other
-repositories and mmsegmentation name the same modules alike.
+Layouts read in HRNet-Image-Classification, lib/models/cls_hrnet.py, in
+leoxiaobin/deep-high-resolution-net.pytorch, lib/models/pose_hrnet.py, and in
+HRNet-Object-Detection, mmdet/models: backbones/hrnet.py and necks/hrfpn.py.
+They name HRNet's modules alike, as does mmsegmentation.
 """
 
 from segjax.backbones import hrnet
 from segjax.convert import engine, torchvision
+from segjax.models import hrnet as models
 
 WIDTHS = (18, 32, 48)
 
@@ -61,4 +64,32 @@ def _source(width):
   return engine.Source(lambda classes: model, table, None, "conv1.weight")
 
 
-SOURCES = {f"hrnet/hrnet_w{width}_cls": _source(width) for width in WIDTHS}
+def _v1(width):
+  """HRNetV1 for key points."""
+
+  def build(classes):
+    return models.HRNetV1(classes, hrnet.HRNet(width, multi_scale=False))
+
+  table = (*hrnet_rows("", "backbone/"), ("final_layer", "classifier"))
+  return engine.Source(build, table, "final_layer.weight", "conv1.weight")
+
+
+def _v2p(width):
+  """The pyramid of a detector, without what detects on it."""
+  table = (
+      *hrnet_rows(r"backbone\.", "backbone/"),
+      (r"neck\.reduction_conv\.0", "reduce"),
+      *((rf"neck\.fpn_conv\.{i}", f"level{i + 2}") for i in range(5)),
+      (r"(rpn|bbox|mask|semantic)_head\..*", None),
+  )
+  model = models.HRNetV2p(backbone=hrnet.HRNet(width))
+  return engine.Source(
+      lambda classes: model, table, None, "backbone.conv1.weight"
+  )
+
+
+SOURCES = (
+    {f"hrnet/hrnet_w{width}_cls": _source(width) for width in WIDTHS}
+    | {f"hrnet/hrnetv1_w{width}": _v1(width) for width in (32, 48)}
+    | {f"hrnet/hrnetv2p_w{width}": _v2p(width) for width in WIDTHS[:2]}
+)

@@ -12,7 +12,7 @@ from segjax.convert import engine, torchvision
 from segjax.models import deeplab_v3, deeplab_v3plus, fcn, pspnet, unet
 
 
-def _module(old: str, new: str) -> tuple[engine.Row, ...]:
+def module_rows(old: str, new: str) -> tuple[engine.Row, ...]:
   """An mmcv ConvModule: our ConvNormAct."""
   return (
       (old + r"\.conv", new + "/conv"),
@@ -23,40 +23,44 @@ def _module(old: str, new: str) -> tuple[engine.Row, ...]:
 def _separable(old: str, new: str) -> tuple[engine.Row, ...]:
   """An mmcv DepthwiseSeparableConvModule: our SeparableConvNormAct."""
   return (
-      *_module(old + r"\.depthwise_conv", new + "/depthwise"),
-      *_module(old + r"\.pointwise_conv", new + "/pointwise"),
+      *module_rows(old + r"\.depthwise_conv", new + "/depthwise"),
+      *module_rows(old + r"\.pointwise_conv", new + "/pointwise"),
   )
 
 
-def _fcn_head(old: str, new: str) -> tuple[engine.Row, ...]:
+def fcn_head_rows(old: str, new: str) -> tuple[engine.Row, ...]:
+  """An FCNHead of at most two convolutions."""
   return (
-      *_module(old + r"\.convs\.0", new + "/conv1"),
-      *_module(old + r"\.convs\.1", new + "/conv2"),
-      *_module(old + r"\.conv_cat", new + "/conv_cat"),
+      *module_rows(old + r"\.convs\.0", new + "/conv1"),
+      *module_rows(old + r"\.convs\.1", new + "/conv2"),
+      *module_rows(old + r"\.conv_cat", new + "/conv_cat"),
       (old + r"\.conv_seg", new + "/classifier"),
   )
 
 
-_STEM = r"backbone\.stem\."
-_RESNET = (
-    (_STEM + "0", "backbone/conv1_1/conv"),
-    (_STEM + "1", "backbone/conv1_1/norm"),
-    (_STEM + "3", "backbone/conv1_2/conv"),
-    (_STEM + "4", "backbone/conv1_2/norm"),
-    (_STEM + "6", "backbone/conv1_3/conv"),
-    (_STEM + "7", "backbone/conv1_3/norm"),
-    *torchvision.resnet_rows(r"backbone\.", "backbone/"),
-    *_fcn_head("auxiliary_head", "aux"),
-)
+def resnet_rows(
+    old: str = r"backbone\.", new: str = "backbone/"
+) -> tuple[engine.Row, ...]:
+  """A ResNet, or a ResNetV1c, whose stem is a sequence."""
+  stem = old + r"stem\."
+  return (
+      (stem + "0", new + "conv1_1/conv"),
+      (stem + "1", new + "conv1_1/norm"),
+      (stem + "3", new + "conv1_2/conv"),
+      (stem + "4", new + "conv1_2/norm"),
+      (stem + "6", new + "conv1_3/conv"),
+      (stem + "7", new + "conv1_3/norm"),
+      *torchvision.resnet_rows(old, new),
+  )
 
 
 def _aspp(features: int) -> tuple[engine.Row, ...]:
   """ASPPHead, which puts the image-level branch in front of the others."""
   head = r"decode_head\."
   return (
-      *_module(head + r"image_pool\.1", "aspp/image_pool"),
-      *_module(head + r"aspp_modules\.0", "aspp/conv1x1"),
-      *_module(head + r"aspp_modules\.(\d)", r"aspp/atrous\1"),
+      *module_rows(head + r"image_pool\.1", "aspp/image_pool"),
+      *module_rows(head + r"aspp_modules\.0", "aspp/conv1x1"),
+      *module_rows(head + r"aspp_modules\.(\d)", r"aspp/atrous\1"),
       *_separable(head + r"aspp_modules\.(\d)", r"aspp/atrous\1"),
       (
           head + r"bottleneck\.conv",
@@ -69,7 +73,7 @@ def _aspp(features: int) -> tuple[engine.Row, ...]:
 
 
 _SEPARABLE_DECODER = (
-    *_module(r"decode_head\.c1_bottleneck", "decoder/reduce"),
+    *module_rows(r"decode_head\.c1_bottleneck", "decoder/reduce"),
     *_separable(r"decode_head\.sep_bottleneck\.0", "decoder/conv1"),
     *_separable(r"decode_head\.sep_bottleneck\.1", "decoder/conv2"),
 )
@@ -77,34 +81,34 @@ _SEPARABLE_DECODER = (
 _PYRAMID = tuple(
     row
     for i in range(4)
-    for row in _module(
+    for row in module_rows(
         rf"decode_head\.psp_modules\.{i}\.1", f"pyramid/level{i + 1}"
     )
 ) + (
-    *_module(r"decode_head\.bottleneck", "head/conv1"),
+    *module_rows(r"decode_head\.bottleneck", "head/conv1"),
     (r"decode_head\.conv_seg", "head/classifier"),
 )
 
 _UNET_LEVELS = 5
 _UNET = (
     (r"decode_head\.conv_seg", "head"),
-    *_module(r"decode_head\.convs\.0", "head_conv"),
+    *module_rows(r"decode_head\.convs\.0", "head_conv"),
     (r"auxiliary_head\.conv_seg", "aux_head"),
-    *_module(r"auxiliary_head\.convs\.0", "aux_head_conv"),
+    *module_rows(r"auxiliary_head\.convs\.0", "aux_head_conv"),
 ) + tuple(
     row
     for i in range(_UNET_LEVELS)
     for j in range(2)
     for row in (
-        *_module(
+        *module_rows(
             rf"backbone\.encoder\.{i}\.[01]\.convs\.{j}",
             f"down{i + 1}/conv{j + 1}",
         ),
-        *_module(
+        *module_rows(
             rf"backbone\.decoder\.{i}\.conv_block\.convs\.{j}",
             f"merge{i + 1}/conv{j + 1}",
         ),
-        *_module(
+        *module_rows(
             rf"backbone\.decoder\.{i}\.upsample\.interp_upsample\.1",
             f"up{i + 1}/block",
         ),
@@ -112,10 +116,10 @@ _UNET = (
 )
 
 
-def _resnet(depth, **options):
+def resnet_v1c(depth: int, cls=resnet.ResNet, **options) -> resnet.ResNet:
   """ResNetV1c, or the plain ResNet with `deep_stem=None`."""
   options = {"deep_stem": (32, 32, 64), "output_stride": 8} | options
-  return resnet.ResNet(
+  return cls(
       resnet.STAGE_SIZES[depth],
       bottleneck=depth >= 50,
       dilate_conv2=False,
@@ -134,21 +138,22 @@ def _source(model, table, depth, features=512, deep_stem=True, **options):
   def build(classes):
     return model(
         classes,
-        _resnet(depth, **backbone_options),
+        resnet_v1c(depth, **backbone_options),
         features=features,
         aux_features=64 if narrow else 256,
         **options,
     )
 
   first = "backbone.stem.0.weight" if deep_stem else "backbone.conv1.weight"
-  table = (*_RESNET, *table)
+  aux = fcn_head_rows("auxiliary_head", "aux")
+  table = (*resnet_rows(), *aux, *table)
   return engine.Source(build, table, "decode_head.conv_seg.weight", first)
 
 
 _fcn = functools.partial(
     _source,
     fcn.DilatedFCN,
-    _fcn_head("decode_head", "head"),
+    fcn_head_rows("decode_head", "head"),
     convs=2,
     concat_input=True,
 )

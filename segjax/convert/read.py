@@ -9,7 +9,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from segjax.convert import torchfile
+from segjax.convert import caffemodel, torchfile
 
 _SAFETENSORS = {
     "F64": np.float64,
@@ -39,7 +39,7 @@ _PREFIXES = ("module.", "_orig_mod.")
 
 
 def read(path: str | os.PathLike) -> dict[str, np.ndarray]:
-  """The tensors of a .npz, .safetensors, .pth or .pt file.
+  """The tensors of a .npz, .safetensors, .pth, .pt or .caffemodel file.
 
   PyTorch's files are read without PyTorch, by an unpickler that knows tensors
   and nothing else. Wrappers are removed as by `unwrap`.
@@ -132,10 +132,18 @@ def _read_torch(path):
     return unwrap(torchfile.Lazy.over(tree, load))
 
 
+def _read_caffe(path):
+  try:
+    return unwrap(caffemodel.read(path))
+  except ValueError as error:
+    raise ValueError(f"not a complete .caffemodel file: {error}") from error
+
+
 _READERS = {
     ".npz": _read_npz,
     ".safetensors": _read_safetensors,
     ".bin": _read_torch,
+    ".caffemodel": _read_caffe,
     ".ckpt": _read_torch,
     ".pt": _read_torch,
     ".pth": _read_torch,

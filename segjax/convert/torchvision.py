@@ -152,16 +152,26 @@ _ALEXNET = (
     (r"classifier\.\d", None),
 )
 
-_LAYER = r"features\.denseblock(\d)\.denselayer(\d+)\."
-_DENSENET = (
-    (r"features\.conv0", "conv0/conv"),
-    (r"features\.norm0", "conv0/norm"),
-    (r"features\.norm5", "norm5"),
-    # The published files say "norm.1" where the library now says "norm1".
-    (_LAYER + r"(norm|conv)\.?(\d)", r"block\1/layer\2/\3\4"),
-    (r"features\.transition(\d)\.(norm|conv)", r"transition\1/\2"),
-    ("classifier", None),
-)
+
+def densenet_rows(old: str = "", new: str = "") -> tuple[engine.Row, ...]:
+  r"""DenseNet's modules.
+
+  Args:
+    old: pattern in front of the source's names, such as `features\.`.
+    new: path in front of ours, such as `backbone/`.
+  """
+  layer = old + r"denseblock(\d)\.denselayer(\d+)\."
+  return (
+      (old + "conv0", new + "conv0/conv"),
+      (old + "norm0", new + "conv0/norm"),
+      (old + "norm5", new + "norm5"),
+      # The published files say "norm.1" where the library now says "norm1".
+      (layer + r"(norm|conv)\.?(\d)", new + r"block\1/layer\2/\3\4"),
+      (old + r"transition(\d)\.(norm|conv)", new + r"transition\1/\2"),
+  )
+
+
+_DENSENET = (*densenet_rows(r"features\."), ("classifier", None))
 
 
 def _backbone(model, table, first):
@@ -192,23 +202,49 @@ def _fcn(depth):
   )
 
 
+_DEEPLAB_V3 = (
+    *aspp_rows(r"classifier\.0", "aspp"),
+    (r"classifier\.1", "conv1/conv"),
+    (r"classifier\.2", "conv1/norm"),
+    (r"classifier\.4", "classifier"),
+)
+
+
+def _deeplab_v3_model(classes, backbone, **options):
+  return deeplab_v3.DeepLabV3(
+      classes,
+      backbone,
+      rates=(12, 24, 36),
+      head_convs=1,
+      dropout_rate=0.5,
+      align_corners=False,
+      **options,
+  )
+
+
 def _deeplab_v3(depth):
   return _segmentation(
-      lambda classes: deeplab_v3.DeepLabV3(
-          classes,
-          _resnet(depth, output_stride=8),
-          rates=(12, 24, 36),
-          head_convs=1,
-          aux_features=256,
-          dropout_rate=0.5,
-          align_corners=False,
+      lambda classes: _deeplab_v3_model(
+          classes, _resnet(depth, output_stride=8), aux_features=256
+      ),
+      _DEEPLAB_V3,
+  )
+
+
+def _deeplab_v3_mobilenet():
+  """At output stride 16, with the rates of 8."""
+  backbone = mobilenet_v3.MobileNetV3(output_stride=16, contract_dilation=False)
+  return engine.Source(
+      lambda classes: _deeplab_v3_model(
+          classes, backbone, aux_features=10, aux_level="block4"
       ),
       (
-          *aspp_rows(r"classifier\.0", "aspp"),
-          (r"classifier\.1", "conv1/conv"),
-          (r"classifier\.2", "conv1/norm"),
-          (r"classifier\.4", "classifier"),
+          *mobilenet_v3_rows(mobilenet_v3.LARGE, r"backbone\.", "backbone/"),
+          *_DEEPLAB_V3,
+          *head_rows("aux_classifier", "aux"),
       ),
+      "classifier.4.weight",
+      "backbone.0.0.weight",
   )
 
 
@@ -249,6 +285,7 @@ def _sources():
   for depth in (50, 101):
     yield f"fcn_resnet{depth}", _fcn(depth)
     yield f"deeplabv3_resnet{depth}", _deeplab_v3(depth)
+  yield "deeplabv3_mobilenet_v3_large", _deeplab_v3_mobilenet()
 
 
 SOURCES = {f"torchvision/{name}": source for name, source in _sources()}

@@ -30,6 +30,8 @@ URLS = {
     "torchvision/vgg19": _PYTORCH + "vgg19-dcbb9e9d.pth",
     "torchvision/vgg19_bn": _PYTORCH + "vgg19_bn-c79401a0.pth",
     # torchvision's COCO_WITH_VOC_LABELS_V1.
+    "torchvision/deeplabv3_mobilenet_v3_large": _PYTORCH
+    + "deeplabv3_mobilenet_v3_large-fc3c493d.pth",
     "torchvision/deeplabv3_resnet50": _PYTORCH
     + "deeplabv3_resnet50_coco-cd0a2569.pth",
     "torchvision/deeplabv3_resnet101": _PYTORCH

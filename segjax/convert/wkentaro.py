@@ -11,7 +11,7 @@ _TABLE = (
     (r"conv(\d_\d)", r"backbone/conv\1/conv"),
     ("(fc[67]|score_fr|score_pool[34])", r"\1"),
     ("(upscore2|upscore_pool4)", r"\1", engine.transposed),
-    ("upscore(8|16|32)?", "upscore", engine.transposed),
+    ("upscore(8|16)?", r"upscore\1", engine.transposed),
 )
 
 

@@ -8,12 +8,13 @@ from segjax.layers.conv import (
     Dropout,
     SeparableConvNormAct,
 )
-from segjax.layers.norm import BatchNorm, GroupNorm, Identity, ModuleDef
+from segjax.layers.norm import BatchNorm, Bias, GroupNorm, Identity, ModuleDef
 from segjax.ops import max_pool
 
 __all__ = [
     "Act",
     "BatchNorm",
+    "Bias",
     "Conv",
     "ConvNormAct",
     "ConvTranspose",

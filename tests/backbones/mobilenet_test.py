@@ -60,3 +60,15 @@ def test_every_feature_has_its_stride(size, output_stride):
 def test_widths_are_multiples_of_eight_and_lose_at_most_a_tenth(channels, want):
   """11.2 is nearest to 8, which is less than 90% of it, so 16."""
   assert mobilenet.divisible(channels) == want
+
+
+def test_the_authors_deeplab_halves_the_channels_as_they_are():
+  """The third stage has 24 channels; half of them is no multiple of eight."""
+  image = jax.ShapeDtypeStruct((1, 65, 65, 3), jnp.float32)
+  model = mobilenet.MobileNetV2(width=0.5, divisor=1)
+  params = draws.shapes(model, image)["params"]
+  widths = [
+      params[f"block{i}"]["project"]["conv"]["kernel"].shape[-1]
+      for i in (1, 2, 4, 7, 11, 14, 17)
+  ]
+  assert widths == [8, 12, 16, 32, 48, 80, 160]

@@ -132,3 +132,93 @@ def test_rolled_inputs_follow_the_order_of_concatenation():
   kernel = np.arange(5).reshape(1, 5, 1, 1)  # a is 0 and 1, b is 2 to 4.
   rolled = engine.roll_inputs(-2)(kernel)
   assert rolled.ravel().tolist() == [2, 3, 4, 0, 1]
+
+
+class SeparableNet(nn.Module):
+  """A separable convolution and a classifier."""
+
+  num_classes: int
+
+  @nn.compact
+  def __call__(self, image, *, train):
+    x = layers.SeparableConvNormAct(4, name="conv")(image, train=train)
+    return {"logits": layers.Conv(self.num_classes, 1, name="head")(x)}
+
+
+TENSORFLOW = engine.Source(
+    SeparableNet,
+    (
+        ("global_step", None),
+        (".*/(weights|gamma)", None),
+        ("root/conv_depthwise", "conv/depthwise/conv"),
+        ("root/conv_depthwise/BatchNorm", "conv/depthwise/norm"),
+        ("root/conv_pointwise", "conv/pointwise/conv"),
+        ("root/conv_pointwise/BatchNorm", "conv/pointwise/norm"),
+        ("logits", "head"),
+    ),
+    "logits/biases",
+    "root/conv_depthwise/depthwise_weights",
+    layout=engine.TENSORFLOW,
+)
+
+
+def tensorflow_checkpoint():
+  shapes = {
+      "global_step": (),
+      "root/conv_depthwise/depthwise_weights": (3, 3, 3, 1),
+      "root/conv_pointwise/weights": (1, 1, 3, 4),
+      "root/conv_pointwise/weights/Momentum": (1, 1, 3, 4),
+      "logits/weights": (1, 1, 4, 7),
+      "logits/biases": (7,),
+  }
+  for part, width in (("depthwise", 3), ("pointwise", 4)):
+    for name in ("gamma", "beta", "moving_mean", "moving_variance"):
+      shapes[f"root/conv_{part}/BatchNorm/{name}"] = (width,)
+  rng = np.random.default_rng(0)
+  return {k: rng.standard_normal(v) for k, v in shapes.items()}
+
+
+def test_tensorflow_s_kernels_are_ours_but_for_depthwise_ones():
+  """HWIO stays, HWC1 becomes HW1C, and the channels are counted right."""
+  tensors = tensorflow_checkpoint()
+  model, variables = engine.convert(TENSORFLOW, tensors)
+  assert model.num_classes == 7
+  conv = variables["params"]["conv"]
+  depthwise = tensors["root/conv_depthwise/depthwise_weights"]
+  np.testing.assert_allclose(
+      conv["depthwise"]["conv"]["kernel"][:, :, 0], depthwise[..., 0]
+  )
+  np.testing.assert_allclose(
+      conv["pointwise"]["conv"]["kernel"],
+      tensors["root/conv_pointwise/weights"],
+  )
+  stats = variables["batch_stats"]["conv"]["pointwise"]["norm"]
+  np.testing.assert_allclose(
+      stats["var"], tensors["root/conv_pointwise/BatchNorm/moving_variance"]
+  )
+
+
+def test_what_tensorflow_s_optimiser_keeps_is_dropped():
+  assert engine.dropped(TENSORFLOW, tensorflow_checkpoint()) == [
+      "global_step",
+      "root/conv_pointwise/weights/Momentum",
+  ]
+
+
+def test_tensorflow_s_inputs_are_the_third_axis():
+  kernel = np.arange(5).reshape(1, 1, 5, 1)
+  rolled = engine.roll_inputs(-2, engine.TENSORFLOW)(kernel)
+  assert rolled.ravel().tolist() == [2, 3, 4, 0, 1]
+
+
+@pytest.mark.parametrize(
+    "name, shape, message",
+    (
+        ("a.weight", (4, 3), "'a.weight' should be a kernel of four axes"),
+        ("head.weight", (), "'head.weight' should have an axis of classes"),
+    ),
+)
+def test_a_damaged_tensor_that_gives_a_size_is_named(name, shape, message):
+  tensors = checkpoint() | {name: np.zeros(shape)}
+  with pytest.raises(ValueError, match=message):
+    engine.convert(SOURCE, tensors)
