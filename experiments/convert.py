@@ -5,11 +5,14 @@ r"""Turns a public checkpoint into one of ours.
 
 writes under --output an Orbax checkpoint `variables` of {"params",
 "batch_stats"} and `model.json`: the source, the number of classes (null for a
-backbone) and of parameters. `--source=list` lists the sources. Without
---checkpoint, the official file is downloaded where its address is known.
+backbone) and of parameters, and, where the house knows them, the preprocessing
+and the protocol of its images and the data set of its classes. `evaluate` and
+`predict` take the folder as their --workdir. `--source=list` lists the sources.
+Without --checkpoint, the official file is downloaded where its address is known.
 """
 
 from collections.abc import Sequence
+import dataclasses
 import json
 import pathlib
 
@@ -17,7 +20,7 @@ from absl import flags
 import jax
 import orbax.checkpoint as ocp
 
-from experiments import cli
+from experiments import cli, converted
 from segjax import convert
 
 _SOURCE = flags.DEFINE_string(
@@ -51,7 +54,7 @@ def main(argv: Sequence[str]) -> None:
       raise ValueError(f"--{flag.name} is missing; see --help")
   convert.source(_SOURCE.value)  # Before a large file is read.
   output = pathlib.Path(_OUTPUT.value).absolute()
-  variables_path = output / "variables"
+  variables_path = output / converted.VARIABLES
   if variables_path.exists():
     raise FileExistsError(f"{variables_path} exists; choose another --output")
   checkpoint = _CHECKPOINT.value or convert.download(_SOURCE.value)
@@ -60,11 +63,12 @@ def main(argv: Sequence[str]) -> None:
       "source": _SOURCE.value,
       "num_classes": getattr(model, "num_classes", None),
       "parameters": sum(x.size for x in jax.tree.leaves(variables["params"])),
+      **dataclasses.asdict(convert.preset(_SOURCE.value)),
   }
   output.mkdir(parents=True, exist_ok=True)
   with ocp.StandardCheckpointer() as checkpointer:
     checkpointer.save(variables_path, variables)
-  (output / "model.json").write_text(json.dumps(about, indent=2) + "\n")
+  (output / converted.FILE).write_text(json.dumps(about, indent=2) + "\n")
   print(
       f"{about['source']}: {about['parameters']:,} parameters,"
       f" {about['num_classes'] or 'no'} classes -> {output}"

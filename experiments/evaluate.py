@@ -2,11 +2,15 @@ r"""Evaluates a trained network on a split of its data set.
 
   python -m experiments.evaluate --workdir=DIR [--split=test] \
       [--protocol="pspnet slide" --scales=0.75,1,1.25 --flip --crf --boundary]
+  python -m experiments.evaluate --workdir=CONVERTED --dataset=voc2012 \
+      --data_dir=DIR [--preprocess=imagenet --classes=cat,dog]
 
 Prints the figures and writes them to DIR/evaluation.json, with the confusion
 matrix and the protocol. Every image counts once, at the size of its own label
 map; pixels without a label do not count. Without --protocol and single flags,
-images are shown as in the evaluation during training.
+images are shown as in the evaluation during training. DIR may be the output of
+`experiments.convert`; --dataset and --preprocess say what the house does not
+know about its source.
 """
 
 from collections.abc import Sequence
@@ -16,8 +20,7 @@ import pathlib
 from absl import flags
 import jax
 
-from experiments import build, cache, cli, protocols
-from experiments import trained as trained_lib
+from experiments import build, cache, cli, network, protocols
 from segjax import metrics
 from segjax.training import evaluate, records, sharding
 
@@ -25,6 +28,9 @@ FILE = "evaluation.json"
 
 _WORKDIR = flags.DEFINE_string("workdir", None, "of the run", required=True)
 _SPLIT = flags.DEFINE_string("split", "", "the config's, if not given")
+_CLASSES = flags.DEFINE_list(
+    "classes", [], "that the means are over; all, if not given"
+)
 _BOUNDARY = flags.DEFINE_bool(
     "boundary", False, "measure the quality of boundaries too"
 )
@@ -40,11 +46,12 @@ def main(argv: Sequence[str]) -> None:
   if argv[1:]:
     raise ValueError(f"cannot read the argument {argv[1]!r}; flags begin '--'")
   cache.enable()
-  trained = trained_lib.load(_WORKDIR.value, _CHECKPOINT.value)
+  trained = network.load(_WORKDIR.value, _CHECKPOINT.value)
   config, labels = trained.config, trained.labels
   config.dataset.data_dir = _DATA_DIR.value or config.dataset.data_dir
   split = _SPLIT.value or config.dataset.eval
   shown = protocols.protocol(config)
+  metrics.check_names(_CLASSES.value, labels.names)
   protocol = {
       "dataset": config.dataset.name,
       "split": split,
@@ -55,11 +62,15 @@ def main(argv: Sequence[str]) -> None:
       "padded_to_multiples_of": config.eval.multiple,
       "counted_at": "size of the label map",
       "void": "ignored",
+      "means_over": _CLASSES.value or "all classes",
   }
   boundary = metrics.BoundaryScores(labels.names) if _BOUNDARY.value else None
+  model, variables = network.for_inference(
+      trained, protocols.at_output_stride(trained.model, shown.output_stride)
+  )
   counts = evaluate.evaluate(
-      protocols.at_output_stride(trained.model, shown.output_stride),
-      trained.variables,
+      model,
+      variables,
       build.eval_batches(config, split),
       len(labels),
       protocol=shown,
@@ -68,7 +79,7 @@ def main(argv: Sequence[str]) -> None:
       mesh=sharding.make_mesh(**config.mesh.to_dict()),
       show=boundary.add_batch if boundary else None,
   )
-  summary = metrics.summarize(counts, labels.names)
+  summary = metrics.summarize(counts, labels.names, _CLASSES.value)
   report = {
       **summary,
       **(boundary.summarize() if boundary else {}),
@@ -87,6 +98,8 @@ def _print(summary, protocol) -> None:
   width = max(map(len, summary["iou"]))
   for name, value in summary["iou"].items():
     print(f"  {name:{width}}  {show(value)}")
+  if _CLASSES.value:
+    print(f"means over {', '.join(_CLASSES.value)}:")
   print(
       f"{protocol['dataset']} {protocol['split']}, {protocol['images']} images,"
       f" step {protocol['step']}: mIoU {show(summary['miou']).strip()} %, pixel"

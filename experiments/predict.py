@@ -8,7 +8,8 @@ of train ids. `--split=validation` takes images of the data set instead, and
 puts the truth beside the prediction. `--submission=cityscapes` or `voc` writes
 the files that the benchmark's server takes, of all images, and no overlays.
 Images are shown to the network as in the evaluation during training, if
---protocol or single flags do not say otherwise.
+--protocol or single flags do not say otherwise. --workdir may be the output of
+`experiments.convert`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,7 +21,15 @@ from absl import flags
 from jaxtyping import UInt8
 import numpy as np
 
-from experiments import build, cache, cli, images, protocols, submission
+from experiments import (
+    build,
+    cache,
+    cli,
+    images,
+    network,
+    protocols,
+    submission,
+)
 from experiments import trained as trained_lib
 from segjax.data import transforms
 from segjax.training import protocol as protocol_lib
@@ -50,13 +59,14 @@ def main(argv: Sequence[str]) -> None:
     )
   paths = images.find(argv[1:])
   cache.enable()
-  trained = trained_lib.load(_WORKDIR.value, _CHECKPOINT.value)
+  trained = network.load(_WORKDIR.value, _CHECKPOINT.value)
   output = pathlib.Path(_OUTPUT.value)
   output.mkdir(parents=True, exist_ok=True)
   examples = _split(trained) if _SPLIT.value else _files(paths)
   shown = protocols.protocol(trained.config)
   model = protocols.at_output_stride(trained.model, shown.output_stride)
-  trained = dataclasses.replace(trained, model=model)
+  model, variables = network.for_inference(trained, model)
+  trained = dataclasses.replace(trained, model=model, variables=variables)
   postprocess = protocols.postprocess()
   for example in examples:
     image, name = example["image"], example["id"]

@@ -90,7 +90,9 @@ def protocol(config: ml_collections.ConfigDict) -> protocols.Protocol:
 
 
 def of_config(config: ml_collections.ConfigDict) -> protocols.Protocol:
-  """The protocol of a run's own evaluation."""
+  """The protocol of a run's own evaluation, or a converted checkpoint's."""
+  if config.eval.get("protocol"):
+    return protocols.preset(config.eval.protocol)
   return protocols.Protocol(
       scales=tuple(config.eval.scales), flip=config.eval.flip
   )

@@ -47,14 +47,18 @@ def load(workdir: str | os.PathLike[str], which: str) -> Trained:
   config = config_lib.read(workdir)
   labels = build.labels(config)
   model = build.model(config, len(labels))
-  size = tuple(config.augment.crop or (65, 65))
   like = jax.eval_shape(
       functools.partial(model.init, train=False),
       jax.random.key(0),
-      jax.ShapeDtypeStruct((1, *size, 3), jnp.float32),
+      jax.ShapeDtypeStruct((1, *image_size(config), 3), jnp.float32),
   )
   step = checkpoint.find_step(workdir, which)
   variables = checkpoint.restore_variables(workdir, step, like=like)
   return Trained(
       config, labels, model, variables, build.preprocess(config), step
   )
+
+
+def image_size(config: ml_collections.ConfigDict) -> tuple[int, int]:
+  """Height and width of an image to find out about a run's network with."""
+  return tuple(config.augment.crop or (65, 65))

@@ -9,6 +9,7 @@ from segjax.metrics.boundary import (
 )
 from segjax.metrics.boundary_scores import BoundaryScores
 from segjax.metrics.confusion import (
+    check_names,
     class_accuracy,
     confusion_matrix,
     dice,
@@ -23,6 +24,7 @@ __all__ = [
     "boundary_f1",
     "boundary_iou",
     "boundary_iou_counts",
+    "check_names",
     "class_accuracy",
     "confusion_matrix",
     "dice",

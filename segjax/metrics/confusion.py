@@ -102,30 +102,44 @@ def frequency_weighted_iou(counts: Counts) -> float:
 
 
 def summarize(
-    counts: Counts, names: Sequence[str]
+    counts: Counts, names: Sequence[str], classes: Sequence[str] = ()
 ) -> dict[str, float | dict[str, float | None] | None]:
   """The figures of a results table, ready for JSON (None for nan).
 
   Means are over the classes that occur, in the truth or in a prediction; that
-  of class accuracy over those in the truth.
+  of class accuracy over those in the truth. `classes` names those that means
+  are over, all if there are none; pixels of the others count as ever.
 
   Raises:
-    ValueError: there are not as many names as classes.
+    ValueError: there are not as many names as classes, or not all of `classes`
+      are names.
   """
   k = len(names)
   if counts.shape not in ((k, k), (k, k + 1)):
     raise ValueError(
         f"a {counts.shape} confusion matrix for the {k} classes {tuple(names)}"
     )
+  check_names(classes, names)
+  meant = [i for i, name in enumerate(names) if name in (classes or names)]
   per_class = iou(counts)
   return {
-      "miou": report.mean(per_class),
+      "miou": report.mean(per_class[meant]),
       "pixel_accuracy": report.number(pixel_accuracy(counts)),
-      "class_accuracy": report.mean(class_accuracy(counts)),
+      "class_accuracy": report.mean(class_accuracy(counts)[meant]),
       "fwiou": report.number(frequency_weighted_iou(counts)),
-      "mdice": report.mean(dice(counts)),
+      "mdice": report.mean(dice(counts)[meant]),
       "iou": report.by_name(names, per_class),
   }
+
+
+def check_names(classes: Sequence[str], names: Sequence[str]) -> None:
+  """Raises ValueError, with all names, where not all `classes` are among them."""
+  unknown = sorted(set(classes) - set(names))
+  if unknown:
+    raise ValueError(
+        f"no class is named {', '.join(map(repr, unknown))}; there are"
+        f" {', '.join(names)}"
+    )
 
 
 def _sums(counts: Counts) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

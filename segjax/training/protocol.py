@@ -157,6 +157,18 @@ PRESETS = {
         stride=(476, 476),
         source="hszhao/semseg, tool/test.py with the Cityscapes configs",
     ),
+    "tflite 257": Protocol(
+        long_side=257,
+        pad_to=(257, 257),
+        fill=(127, 127, 127),
+        source="input of DeepLabv3 on MobileNetV2 x0.5 for TensorFlow Lite",
+    ),
+    "tflite 513": Protocol(
+        long_side=513,
+        pad_to=(513, 513),
+        fill=(127, 127, 127),
+        source="input of DeepLabv3 on MobileNetV2 for TensorFlow Lite",
+    ),
     "unet overlap-tile": Protocol(
         window=(388, 388),
         margin=92,

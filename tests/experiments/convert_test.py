@@ -56,6 +56,9 @@ def test_writes_what_load_gives(checkpoint, tensors, tmp_path):
       "source": SOURCE,
       "num_classes": None,
       "parameters": 1_811_712,
+      "preprocess": "imagenet",
+      "protocol": "",
+      "dataset": "",
   }
 
 

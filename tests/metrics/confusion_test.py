@@ -159,3 +159,20 @@ def test_dice_is_the_harmonic_mean_of_precision_and_recall():
   np.testing.assert_allclose(metrics.dice(counts), [*want, np.nan])
   summary = metrics.summarize(counts, ("a", "b", "c"))
   np.testing.assert_allclose(summary["mdice"], want.mean())
+
+
+def test_means_may_be_over_some_classes():
+  """The confusions with the others still count."""
+  counts = np.array([[8, 1, 1], [2, 5, 0], [0, 3, 9]])
+  names = ("a", "b", "c")
+  summary = metrics.summarize(counts, names, ["c", "a"])
+  every = metrics.summarize(counts, names)
+  want = np.mean([8 / (8 + 2 + 2), 9 / (9 + 3 + 1)])
+  np.testing.assert_allclose(summary["miou"], want)
+  np.testing.assert_allclose(
+      summary["class_accuracy"], np.mean([8 / 10, 9 / 12])
+  )
+  for key in ("iou", "pixel_accuracy", "fwiou"):
+    assert summary[key] == every[key]
+  with pytest.raises(ValueError, match=r"named 'd'; there are a, b, c"):
+    metrics.summarize(counts, names, ["a", "d"])
