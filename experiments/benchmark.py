@@ -1,12 +1,16 @@
 r"""What networks cost: parameters, operations, memory and time.
 
   python -m experiments.benchmark --models=resnet50,mobilenet_v2 --peer=torch
+  python -m experiments.benchmark --models=segmentation --peer=torch
   python -m experiments.benchmark --models=configs/unet_camvid.py:cpu \
       --size=360,480 --batch=4 --train --output=benchmarks/unet.json
   python -m experiments.benchmark --page=docs/performance.md
 
 A model is a name of `convert.sources()` (what stands behind the slash is enough
-where no other source has it), a backbone if it is a classifier's; or a config.
+where no other source has it), a backbone if it is a classifier's; a name of
+`NETWORKS`; or a config. `segmentation` is all of `SEGMENTATION`. Inference is of
+the network with BatchNorm folded into convolutions, as in `evaluate`, if it is
+not --nofold; the peer's is not folded, if it is not --peer=torch_folded.
 Operations and memory are the compiler's own figures for its program, one
 multiplication with its addition counted as two. `--page` measures nothing and
 writes the tables of all files in --results.
@@ -24,7 +28,28 @@ import jax
 from experiments import build, cli, machine, measure, performance
 from experiments import config as config_lib
 from segjax import convert, losses, ops
+from segjax.backbones import mobilenet
+from segjax.models import deeplab_v3plus
 from segjax.training import optimizer
+
+NETWORKS = {
+    # DeepLabv3+ of arXiv:1802.02611 on the backbone of arXiv:1801.04381.
+    "deeplabv3plus_mobilenet_v2": lambda classes: deeplab_v3plus.DeepLabV3Plus(
+        classes, mobilenet.MobileNetV2(16)
+    ),
+}
+"""Networks without a source: name -> function of the number of classes."""
+
+SEGMENTATION = (
+    "mmseg/icnet_r50-d8",
+    "torchseg/bisenet_r18",
+    "torchseg/bisenet_x39",
+    "deeplabv3plus_mobilenet_v2",
+    "mmseg/deeplabv3plus_r50-d8",
+    "mmseg/pspnet_r50-d8",
+    "mmseg/ocrnet_hr18",
+)
+"""The real-time networks, and those that others are compared with."""
 
 _MODELS = flags.DEFINE_multi_string(
     "models",
@@ -38,8 +63,12 @@ _REPETITIONS = flags.DEFINE_integer(
     "repetitions", 10, "How often each time is taken.", lower_bound=1
 )
 _TRAIN = flags.DEFINE_bool("train", False, "Measures a training step as well.")
+_FOLD = flags.DEFINE_bool("fold", True, "Folds BatchNorm for inference.")
 _PEER = flags.DEFINE_enum(
-    "peer", None, ["torch"], "Runs inference of the same network elsewhere."
+    "peer",
+    None,
+    ["torch", "torch_folded"],
+    "Runs inference of the same network elsewhere.",
 )
 _THREADS = flags.DEFINE_integer(
     "threads", 0, "CPU cores for us and the peer; 0 for all.", lower_bound=0
@@ -87,7 +116,9 @@ def main(argv: Sequence[str]) -> None:
         batch=_BATCH.value,
         repetitions=_REPETITIONS.value,
         train=_TRAIN.value,
+        fold=_FOLD.value,
         peer=peer,
+        peer_folded=_PEER.value == "torch_folded",
     )
     results["models"].append(found)
     print(performance.row(found), flush=True)
@@ -104,11 +135,13 @@ def split(values: Sequence[str]) -> list[str]:
   names = []
   for value in values:
     names += [value] if ":" in value.partition(",")[0] else value.split(",")
-  return [name.strip() for name in names if name.strip()]
+  names = [name.strip() for name in names if name.strip()]
+  sets = {"segmentation": SEGMENTATION}
+  return [name for one in names for name in sets.get(one, (one,))]
 
 
 def subject(name: str, num_classes: int = 21) -> measure.Subject:
-  """The network of a source or a config, and its training step.
+  """The network of a source, a config or `NETWORKS`, and its training step.
 
   A source's network trains with SGD on cross-entropy, a backbone on
   `measure.features_loss`.
@@ -123,13 +156,17 @@ def subject(name: str, num_classes: int = 21) -> measure.Subject:
   full = found[0] if len(found) == 1 else name
   if len(found) > 1:
     raise ValueError(f"{name!r} may be {' or '.join(found)}; name one of them")
-  source = convert.source(full)
   loss_fn = losses.combine({"logits": (losses.cross_entropy, 1.0)})
+  make = NETWORKS.get(name)
+  if make is None:
+    source = convert.source(full)
+    make = source.build
+    loss_fn = measure.features_loss if source.classes is None else loss_fn
   return measure.Subject(
       full,
-      source.build(num_classes),
+      make(num_classes),
       num_classes,
-      measure.features_loss if source.classes is None else loss_fn,
+      loss_fn,
       optimizer.optimizer(name="sgd", learning_rate=0.01, weight_decay=1e-4),
       dict(preprocess=functools.partial(ops.normalize, preset="imagenet")),
   )

@@ -15,6 +15,7 @@ import numpy as np
 import optax
 
 from segjax import types
+from segjax.layers import fold as fold_lib
 from segjax.training import state as state_lib
 from segjax.training import step
 
@@ -98,7 +99,9 @@ def measure(
     batch: int,
     repetitions: int,
     train: bool = False,
+    fold: bool = False,
     peer: Callable[..., Any] | None = None,
+    peer_folded: bool = False,
 ) -> dict[str, Any]:
   """All that is known about a network, as a JSON object.
 
@@ -109,8 +112,10 @@ def measure(
     repetitions: how often each time is taken, after one call that is not
       counted.
     train: whether a training step is measured too.
+    fold: whether inference is of the folded network (`layers.fold`).
     peer: makes the same network elsewhere from (infer, variables, shape), such
       as `torch_peer.Peer`; its calls alternate with ours.
+    peer_folded: whether it gets the folded network as well.
 
   Raises:
     ValueError: the peer computes something else.
@@ -130,10 +135,12 @@ def measure(
   cast = functools.partial(
       jax.tree.map, lambda x: jnp.asarray(x, subject.dtype)
   )
-  given = jax.device_put(
-      variables | {"params": cast(variables["params"])}
-  ), cast(image)
-  infer = inference(subject.model)
+  model, less = subject.model, variables
+  if fold:
+    model, less = fold_lib.fold(model, variables, shape)
+  about["folded"] = model is not subject.model
+  given = jax.device_put(less | {"params": cast(less["params"])}), cast(image)
+  infer = inference(model)
   compiled = jax.jit(infer).lower(*given).compile()
   about["forward"] = _analysis(compiled)
 
@@ -142,9 +149,13 @@ def measure(
 
   calls = {"forward": forward}
   if peer is not None:
+    theirs = (infer, less)
+    if not peer_folded:
+      theirs = (inference(subject.model), variables)
     calls["peer"], about["peer"] = _against(
-        peer, subject.name, infer, variables, image, compiled(*given)
+        peer, subject.name, *theirs, image, compiled(*given)
     )
+    about["peer"]["folded"] = peer_folded and about["folded"]
   for name, times in _alternate(calls, repetitions).items():
     about[name] = about.get(name, {}) | _summary(times, batch)
   if peer is not None:

@@ -23,7 +23,7 @@ what the compiler says of its own program. PyTorch is the same network with the 
 replayed from our trace on PyTorch's own kernels (channels_last, fused inference BatchNorm,
 activations in place; `experiments/torch_peer.py`) after its outputs were found equal to ours. The
 two alternate in one process on the same cores. The ratio is our time over PyTorch's: below 1 we
-are faster.
+are faster. Where it says "folded", BatchNorm was folded into the convolutions before.
 """
 
 
@@ -37,10 +37,10 @@ def row(found: Mapping[str, Any]) -> str:
       f"{found['parameters'] / 1e6:.2f} M",
       f"{forward['flops'] / 1e9:.1f}",
       f"{forward['memory']['total'] / 2**20:.0f} MiB",
-      _time(forward),
+      _time(forward) + ", folded" * found.get("folded", False),
       f"{forward['images_per_second']:.2f}",
       _time(train) if train else "",
-      _time(peer) if peer else "",
+      _time(peer) + ", folded" * peer.get("folded", False) if peer else "",
       f"{peer['ratio']:.2f}" if peer else "",
   )
   return f"| {' | '.join(cells)} |"

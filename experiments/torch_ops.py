@@ -51,7 +51,9 @@ def _max_pool(x, window, stride, *, padding, ceil_mode):
   return F.max_pool2d(x, window, stride, padding, 1, ceil_mode)
 
 
-def _resize_bilinear(x, size, *, align_corners):
+def _resize_bilinear(x, size, *, align_corners, factor):
+  if factor is not None:
+    return F.interpolate(x, scale_factor=factor, mode="bilinear")
   return F.interpolate(x, size, mode="bilinear", align_corners=align_corners)
 
 
@@ -72,6 +74,7 @@ WHOLE = {
     "resize_bilinear": _on_maps(_resize_bilinear),
     "resize_nearest": _on_maps(lambda x, size: F.interpolate(x, size)),
     "batch_norm": _on_maps(_batch_norm),
+    "bias": torch.add,
 }
 """What `torch_peer` keeps as one operation, called as ours are."""
 

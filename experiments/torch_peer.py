@@ -8,128 +8,34 @@ network has a peer, of the same weights, and the two can be held against each
 other: `experiments.benchmark` compares their outputs before it takes times.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-import contextlib
+from collections.abc import Callable, Sequence
 import dataclasses
 import functools
-import inspect
-import sys
 from typing import Any
 
-from flax import linen as nn
 import jax
 from jax.extend import core
 import jax.numpy as jnp
 import numpy as np
 import torch
 
-from experiments import torch_ops
-from segjax import layers, ops, types
-from segjax.layers.conv import same_padding
-
-WHOLE = {
-    "conv": ops.conv,
-    "conv_transpose": ops.conv_transpose,
-    "max_pool": ops.max_pool,
-    "avg_pool": ops.avg_pool,
-    "adaptive_avg_pool": ops.adaptive_avg_pool,
-    "resize_bilinear": ops.resize_bilinear,
-    "resize_nearest": ops.resize_nearest,
-    "batch_norm": lambda x, *_, epsilon: x,
-}
-"""What stays one operation in the trace, by its name in `torch_ops.WHOLE`."""
-
-_MODULES = layers.BatchNorm, layers.Conv
-
-_whole = core.Primitive("segjax")
-
-
-@_whole.def_abstract_eval
-def _abstract(*inputs, name, options):
-  function = functools.partial(WHOLE[name], **dict(options))
-  y = jax.eval_shape(function, *inputs[: 2 if name in torch_ops.KERNELS else 1])
-  return jax.core.ShapedArray(y.shape, y.dtype)
-
-
-def _bind(name: str, *arrays: jax.Array, **options: Any) -> jax.Array:
-  plain = {
-      k: tuple(map(int, v)) if isinstance(v, Sequence) else v
-      for k, v in options.items()
-  }
-  return _whole.bind(*arrays, name=name, options=tuple(plain.items()))
-
-
-def _marked(name: str) -> Callable[..., jax.Array]:
-  """Our function as one operation of the trace."""
-  signature = inspect.signature(WHOLE[name])
-
-  def call(*arguments, **options):
-    bound = signature.bind(*arguments, **options)
-    bound.apply_defaults()
-    values = bound.arguments
-    arrays = [values.pop(k) for k in ("x", "kernel") if k in values]
-    return _bind(name, *arrays, **values)
-
-  return call
-
-
-def _intercept(next_call, arguments, keywords, context):
-  """Convolutions with their bias, and BatchNorm with all it has."""
-  module = context.module
-  if context.method_name == "__call__" and type(module) in _MODULES:
-    (x,) = arguments
-    weights = module.variables["params"]
-    if type(module) is layers.BatchNorm:
-      kept = module.variables["batch_stats"]
-      values = weights["scale"], weights["bias"], kept["mean"], kept["var"]
-      return _bind("batch_norm", x, *values, epsilon=module.epsilon)
-    if module.use_bias:
-      padding = module.padding
-      if padding is None:
-        padding = same_padding(module.kernel_size, module.dilation)
-      return _bind(
-          "conv",
-          x,
-          weights["kernel"],
-          weights["bias"],
-          stride=module.stride,
-          padding=padding,
-          dilation=module.dilation,
-          groups=module.groups,
-      )
-  return next_call(*arguments, **keywords)
-
-
-@contextlib.contextmanager
-def _marks() -> Iterator[None]:
-  """Puts the marked functions in the place of ours, wherever they are named."""
-  marks = {ours: _marked(name) for name, ours in WHOLE.items()}
-  changed = []
-  for module_name, module in list(sys.modules.items()):
-    if module_name.startswith("segjax.") and module is not None:
-      dictionaries = [v for v in vars(module).values() if type(v) is dict]
-      for table in [vars(module), *dictionaries]:
-        for key, value in list(table.items()):
-          if inspect.isfunction(value) and value in marks:
-            changed.append((table, key, value))
-            table[key] = marks[value]
-  try:
-    with nn.intercept_methods(_intercept):
-      yield
-  finally:
-    for table, key, value in changed:
-      table[key] = value
+from experiments import marks, torch_ops
+from segjax import types
 
 
 @dataclasses.dataclass
 class _Step:
-  """One operation of the replay; slots are numbers of values."""
+  """One operation of the replay; slots are numbers of values.
+
+  `biasable` is a convolution that can add a bias, its third input, itself.
+  """
 
   function: Callable[..., Any]
   inputs: tuple[int, ...]
   output: int
   in_place: Callable[..., Any] | None = None
   view: bool = False
+  biasable: bool = False
   dead: tuple[int, ...] = ()
 
 
@@ -153,7 +59,7 @@ class Peer:
       NotImplementedError: it has an operation that we have not translated.
     """
     image = jax.ShapeDtypeStruct(shape, jnp.float32)
-    with _marks():
+    with marks.marks():
       # A function of its own: JAX remembers the traces of each.
       trace = jax.make_jaxpr(lambda *x: infer(*x))(variables, image)
     outputs = jax.eval_shape(infer, variables, image)
@@ -161,6 +67,7 @@ class Peer:
     self._values: list[Any] = []
     self._constant: set[int] = set()
     self._steps: list[_Step] = []
+    self._made: dict[int, _Step] = {}
     inputs = [
         self._new(torch.tensor(np.asarray(leaf)))
         for leaf in jax.tree.leaves(variables)
@@ -210,7 +117,7 @@ class Peer:
   def _translate(self, equation, inputs: list[int]) -> list[int]:
     name, params = equation.primitive.name, equation.params
     called = params.get("name")
-    if name == "segjax":
+    if name == marks.PRIMITIVE:
       return [self._whole(called, dict(params["options"]), inputs)]
     if called in torch_ops.ACTIVATIONS and len(inputs) == 1:
       function = torch_ops.ACTIVATIONS[called]
@@ -247,17 +154,23 @@ class Peer:
     )
 
   def _whole(self, name, options, inputs: list[int]) -> int:
+    function = functools.partial(torch_ops.WHOLE[name], **options)
+    before = self._made.get(inputs[0])
+    if name == "bias" and before is not None and before.biasable:
+      # The convolution without it goes where nobody else reads it.
+      return self._append(before.function, [*before.inputs, inputs[1]])
     if name in torch_ops.KERNELS:
       x, kernel, *rest = inputs
       inputs = [x, self._append(torch_ops.KERNELS[name], [kernel]), *rest]
-    function = functools.partial(torch_ops.WHOLE[name], **options)
+      return self._append(function, inputs, biasable=not rest)
     return self._append(function, inputs)
 
-  def _append(self, function, inputs, *, in_place=None, view=False) -> int:
+  def _append(self, function, inputs, **about: Any) -> int:
     if all(i in self._constant for i in inputs):
       return self._new(function(*(self._values[i] for i in inputs)))
-    step = _Step(function, tuple(inputs), self._new(), in_place, view)
+    step = _Step(function, tuple(inputs), self._new(), **about)
     self._steps.append(step)
+    self._made[step.output] = step
     return step.output
 
   def _count(self, variables, jaxpr) -> int:

@@ -77,6 +77,34 @@ def test_a_peer_is_timed_beside_us():
   assert peer["ratio"] == medians[0] / medians[1]
 
 
+@pytest.mark.parametrize("peer_folded", (False, True))
+def test_inference_is_of_the_folded_network(peer_folded):
+  """The peer's is the network as it was, if it is not asked to fold too."""
+  torch_peer = pytest.importorskip("experiments.torch_peer")
+  model = resnet.ResNet((1, 1, 1, 1), bottleneck=False, width=4)
+  subject = measure.dataclasses.replace(ONE, model=model)
+  found = small(
+      subject,
+      repetitions=1,
+      fold=True,
+      peer=torch_peer.Peer,
+      peer_folded=peer_folded,
+  )
+  assert found["folded"]
+  assert found["peer"]["folded"] == peer_folded
+  # Of each norm's scale, bias, mean and variance one vector is left.
+  widths = 4 * (1 + 2) + 8 * 3 + 16 * 3 + 32 * 3
+  assert found["parameters"] - found["peer"]["parameters"] == (
+      widths * peer_folded
+  )
+  plain = small(subject, repetitions=1)
+  assert not plain["folded"]
+  saved = plain["forward"]["memory"]["arguments"]
+  saved -= found["forward"]["memory"]["arguments"]
+  assert saved == 4 * 3 * widths
+  assert ", folded" in performance.row(found)
+
+
 def test_a_peer_that_computes_something_else_is_an_error():
   torch = pytest.importorskip("torch")
 
@@ -107,6 +135,7 @@ def test_drawn_weights_keep_activations_in_range():
         (["resnet50,timm/xception65"], ["resnet50", "timm/xception65"]),
         (["a", "configs/x.py:cpu,b=1"], ["a", "configs/x.py:cpu,b=1"]),
         (["configs/x.py, configs/y.py"], ["configs/x.py", "configs/y.py"]),
+        (["segmentation,a"], [*benchmark.SEGMENTATION, "a"]),
     ),
 )
 def test_names_are_parted_by_commas_and_options_are_not(values, names):

@@ -9,6 +9,7 @@ import pytest
 from experiments import measure
 from segjax import layers, ops
 from segjax.backbones import hrnet, mobilenet, resnet
+from segjax.layers import fold
 from segjax.models import deeplab_v3plus, pspnet, unet
 
 torch = pytest.importorskip("torch")
@@ -26,9 +27,8 @@ MODELS = {
 SHAPE = (2, 33, 47, 3)
 
 
-def both(model, shape=SHAPE):
+def both(model, shape=SHAPE, folded=False):
   """What we compute, what the peer computes, and the peer."""
-  infer = measure.inference(model)
   variables = measure.draw_variables(model, shape)
   rng = np.random.default_rng(1)
   # Norms and biases that do something.
@@ -36,15 +36,19 @@ def both(model, shape=SHAPE):
       lambda x: x + (x.ndim == 1) * rng.uniform(0, 0.3, x.shape), variables
   )
   variables = jax.tree.map(np.float32, variables)
+  if folded:
+    model, variables = fold.fold(model, variables, shape)
+  infer = measure.inference(model)
   image = rng.standard_normal(shape, np.float32)
   peer = torch_peer.Peer(infer, variables, shape)
   theirs = peer(torch.from_numpy(image))
   return jax.jit(infer)(variables, image), theirs, peer, variables
 
 
+@pytest.mark.parametrize("folded", (False, True))
 @pytest.mark.parametrize("name", MODELS)
-def test_a_peer_computes_the_same(name):
-  ours, theirs, peer, variables = both(MODELS[name])
+def test_a_peer_computes_the_same(name, folded):
+  ours, theirs, peer, variables = both(MODELS[name], folded=folded)
   assert ours.keys() == theirs.keys()
   for key, want in ours.items():
     assert np.isfinite(want).all()
@@ -109,6 +113,16 @@ def test_the_steps_are_those_that_a_pytorch_user_writes():
   convs = 1 + 4 * 4  # The stem; three and a projection in each block.
   activations, sums = 1 + 4 * 3, 4
   assert len(peer._steps) == 2 * convs + activations + sums + 1
+
+
+def test_a_folded_network_has_its_biases_in_the_convolutions():
+  """As a PyTorch user folds: conv2d adds the bias; no norm, no sum of its own."""
+  variables = measure.draw_variables(RESNET, SHAPE)
+  model, less = fold.fold(RESNET, variables, SHAPE)
+  peer = torch_peer.Peer(measure.inference(model), less, SHAPE)
+  convs = 1 + 4 * 4
+  activations, sums = 1 + 4 * 3, 4
+  assert len(peer._steps) == convs + activations + sums + 1
 
 
 def test_our_functions_are_ours_again_after_the_trace():
