@@ -78,7 +78,10 @@ def backbones() -> list[str]:
   """The sources that are backbones, in the order of the table."""
   order = list(PAPERS)
   names = [
-      name for name in convert.sources() if not convert.source(name).classes
+      name
+      for name in convert.sources()
+      if not convert.source(name).classes
+      and _class(name).__module__.startswith("segjax.backbones.")
   ]
 
   def key(name):
