@@ -42,10 +42,12 @@ def blend_weights(
   sides = []
   for n in size:
     at = (np.arange(n) + 0.5) / n - 0.5
-    sides.append({
-        "uniform": np.ones(n),
-        "linear": 1 - 2 * np.abs(at) + 1 / n,
-        "gaussian": np.exp(-0.5 * (at / 0.125) ** 2),
-    }[blend])
+    sides.append(
+        {
+            "uniform": np.ones(n),
+            "linear": 1 - 2 * np.abs(at) + 1 / n,
+            "gaussian": np.exp(-0.5 * (at / 0.125) ** 2),
+        }[blend]
+    )
   weights = np.outer(*sides)
   return np.maximum(weights / weights.max(), 1e-3).astype(np.float32)
