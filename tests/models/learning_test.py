@@ -19,7 +19,7 @@ from tests import variables as draws
 from tests.models.tiny import CLASSES, MODELS
 
 SIZE = (65, 49)
-STEPS = 300
+STEPS = 600
 FAST_TO_COMPILE = {"xla_backend_optimization_level": 0}
 
 everyone = pytest.mark.parametrize("name", MODELS)
