@@ -76,6 +76,7 @@ HOMES = {
     "segmentron": "github.com/LikeLy-Journey/SegmenTron",
     "semseg": "github.com/hszhao/semseg",
     "tensorflow": "the model zoo of DeepLab in github.com/tensorflow/models",
+    "tflite": "the hosted models of TensorFlow Lite",
     "timm": "huggingface.co/timm",
     "tobypde": "github.com/TobyPDE/FRRN",
     "torchseg": "github.com/ycszen/TorchSeg",

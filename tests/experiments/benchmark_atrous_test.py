@@ -9,7 +9,7 @@ import jax
 import numpy as np
 import pytest
 
-from experiments import benchmark_atrous
+from experiments import measure_atrous
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
 
@@ -19,7 +19,7 @@ def test_all_forms_give_the_same(rate):
   keys = jax.random.split(jax.random.key(0))
   x = jax.random.normal(keys[0], (1, 9, 9, 3))
   kernel = jax.random.normal(keys[1], (3, 3, 3, 4))
-  forms = benchmark_atrous.forms(rate)
+  forms = measure_atrous.forms(rate)
   want = forms.pop("dense")(x, kernel)
   assert sorted(forms) == ["ops", "sampled", "taps"]
   for name, form in forms.items():
@@ -32,7 +32,7 @@ def test_all_forms_give_the_same(rate):
 def test_touched_is_the_share_of_products_with_the_map(size, rate):
   reach = np.add.outer(np.arange(size), (-rate, 0, rate))
   inside = np.mean((reach >= 0) & (reach < size))
-  assert benchmark_atrous.touched(size, rate) == pytest.approx(inside**2)
+  assert measure_atrous.touched(size, rate) == pytest.approx(inside**2)
 
 
 def run(*arguments):
@@ -65,7 +65,7 @@ def test_every_size_is_timed_with_every_rate(tmp_path):
       assert sorted(case[direction]) == ["dense", "ops", "sampled", "taps"]
       for seconds in case[direction].values():
         assert 0 < seconds["min"] <= seconds["median"] <= seconds["max"]
-    for line in benchmark_atrous.rows(case):
+    for line in measure_atrous.rows(case):
       assert line in done.stdout
 
 
