@@ -6,11 +6,12 @@
 from collections.abc import Mapping
 import datetime
 import os
+import sys
+import types
 from typing import Protocol
 
 from jaxtyping import UInt8
 import numpy as np
-import tensorboardX
 
 Values = Mapping[str, float | None]
 
@@ -62,7 +63,8 @@ class TensorBoard:
   """
 
   def __init__(self, folder: str | os.PathLike[str], step: int):
-    self._writer = tensorboardX.SummaryWriter(str(folder), purge_step=step + 1)
+    library = _tensorboard()
+    self._writer = library.SummaryWriter(str(folder), purge_step=step + 1)
 
   def write(self, step: int, values: Values) -> None:
     """As `Writer`."""
@@ -85,3 +87,16 @@ class TensorBoard:
 
 def _number(value: float | None) -> str:
   return "-" if value is None else f"{value:.4g}"
+
+
+def _tensorboard() -> types.ModuleType:
+  """tensorboardX, which imports PyTorch where there is one: three seconds."""
+  if "torch" in sys.modules:
+    import tensorboardX
+  else:
+    sys.modules["torch"] = None
+    try:
+      import tensorboardX
+    finally:
+      del sys.modules["torch"]
+  return tensorboardX
