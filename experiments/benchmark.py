@@ -81,15 +81,13 @@ _PAGE = flags.DEFINE_string("page", None, "Writes this page of all results.")
 _RESULTS = flags.DEFINE_string("results", "benchmarks", "Folder of results.")
 
 
-def main(argv: Sequence[str]) -> None:
+def main() -> None:
   """Measures, or writes the page.
 
   Raises:
     ValueError: a flag that cannot be, an unknown model.
     FileNotFoundError: a config that is not there.
   """
-  if argv[1:]:
-    raise ValueError(f"cannot read {argv[1]!r}: every argument is a --flag")
   if _PAGE.value:
     page = performance.page(pathlib.Path(_RESULTS.value))
     pathlib.Path(_PAGE.value).write_text(page)

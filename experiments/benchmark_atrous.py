@@ -7,10 +7,6 @@ r"""Times the forms of an atrous 3x3 convolution, forward and backward.
 machine. Which one is fastest where is the rule of `ops.conv`.
 """
 
-from collections.abc import Sequence
-import json
-import pathlib
-
 from absl import flags
 import jax
 
@@ -30,14 +26,12 @@ _DTYPE = flags.DEFINE_enum(
 _OUTPUT = flags.DEFINE_string("output", None, "The .json file to write.")
 
 
-def main(argv: Sequence[str]) -> None:
+def main() -> None:
   """Measures every size with every rate, and writes what it found.
 
   Raises:
     ValueError: a flag that cannot be.
   """
-  if argv[1:]:
-    raise ValueError(f"cannot read {argv[1]!r}: every argument is a --flag")
   sizes, rates = _numbers("sizes", _SIZES), _numbers("rates", _RATES)
   cores = machine.limit_cores(0)
   results = machine.about("experiments.benchmark_atrous", cores) | {"cases": []}
@@ -56,11 +50,7 @@ def main(argv: Sequence[str]) -> None:
       results["cases"].append(case)
       print("\n".join(measure_atrous.rows(case)), flush=True)
       jax.clear_caches()
-  if _OUTPUT.value:
-    path = pathlib.Path(_OUTPUT.value)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(results, indent=2) + "\n")
-    print(f"wrote {path}")
+  machine.write(results, _OUTPUT.value)
 
 
 def _numbers(name, flag):

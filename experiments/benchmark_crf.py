@@ -2,19 +2,16 @@ r"""What the dense CRF costs on one image, as `evaluate --crf` would run it.
 
   python -m experiments.benchmark_crf
   python -m experiments.benchmark_crf --image=FILE --setting=deeplab_v1 \
-      --num_classes=21 --threads=1 --output=benchmarks/crf.json
+      --num_classes=21 --threads=1 --output=benchmarks/crf/cpu.json
 
 Without --image it is a synthetic scene of --size. The logits are noise of an
 eighth of its size, enlarged. A time holds everything: the lattices are made
 anew for every image.
 """
 
-from collections.abc import Sequence
 import functools
 import json
-import os
 import pathlib
-import platform
 import time
 
 from absl import flags
@@ -22,7 +19,7 @@ import cv2
 import jax
 import numpy as np
 
-from experiments import cli
+from experiments import cli, machine
 from segjax import ops
 from segjax.data.datasets import scenes
 from segjax.ops import filters
@@ -49,11 +46,16 @@ _THREADS = flags.DEFINE_integer(
 _OUTPUT = flags.DEFINE_string("output", None, "the .json file to write")
 
 
-def main(argv: Sequence[str]) -> None:
-  if argv[1:]:
-    raise ValueError(f"cannot read {argv[1]!r}: every argument is a --flag")
-  if _THREADS.value:
-    _use_cores(_THREADS.value)
+def main() -> None:
+  """Measures, prints what it found and perhaps writes a file.
+
+  Raises:
+    ValueError: a flag that cannot be.
+    FileNotFoundError: no picture where one is named.
+  """
+  report = machine.about(
+      "experiments.benchmark_crf", machine.limit_cores(_THREADS.value)
+  )
   image = _image()
   logits = _logits(image.shape[:2], _CLASSES.value)
   run = functools.partial(
@@ -71,7 +73,7 @@ def main(argv: Sequence[str]) -> None:
     begun = time.perf_counter()
     jax.block_until_ready(compiled(logits, image[None]))
     seconds.append(time.perf_counter() - begun)
-  report = {
+  report |= {
       "size": image.shape[:2],
       "classes": _CLASSES.value,
       "setting": _SETTING.value,
@@ -81,29 +83,15 @@ def main(argv: Sequence[str]) -> None:
       "seconds_median": round(float(np.median(seconds)), 4),
       "seconds_least": round(min(seconds), 4),
       "compile_s": round(compile_s, 1),
-      "device": jax.devices()[0].device_kind,
-      "cores": len(os.sched_getaffinity(0)),
-      "machine": platform.processor() or platform.machine(),
-      "jax": jax.__version__,
   }
-  text = json.dumps(report, indent=2)
-  print(text)
-  if _OUTPUT.value:
-    pathlib.Path(_OUTPUT.value).write_text(text + "\n")
-
-
-def _use_cores(count):
-  """Before JAX starts its threads."""
-  cores = sorted(os.sched_getaffinity(0))
-  if count > len(cores):
-    raise ValueError(f"--threads={count} of {len(cores)} cores")
-  os.sched_setaffinity(0, cores[:count])
+  print(json.dumps(report, indent=2))
+  machine.write(report, _OUTPUT.value)
 
 
 def _image():
   if _IMAGE.value is None:
-    height, width = (int(side) for side in _SIZE.value)
-    return scenes.paint(np.random.default_rng(0), (height, width), 4, 1.0)[0]
+    size = machine.parse_size(_SIZE.value)
+    return scenes.paint(np.random.default_rng(0), size, 4, 1.0)[0]
   image = cv2.imread(_IMAGE.value)
   if image is None:
     raise FileNotFoundError(f"--image={_IMAGE.value} is no picture")

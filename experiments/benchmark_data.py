@@ -12,8 +12,6 @@ which normalises on the device. The share of each stage is measured in one
 thread.
 """
 
-from collections.abc import Sequence
-import json
 import pathlib
 import tempfile
 
@@ -39,14 +37,12 @@ _THREADS = flags.DEFINE_integer(
 _OUTPUT = flags.DEFINE_string("output", None, "The .json file to write.")
 
 
-def main(argv: Sequence[str]) -> None:
+def main() -> None:
   """Measures, prints a table and perhaps writes a file.
 
   Raises:
     ValueError: a flag that cannot be.
   """
-  if argv[1:]:
-    raise ValueError(f"cannot read {argv[1]!r}: every argument is a --flag")
   for kind in _KINDS.value:
     if kind not in measure_data.KINDS:
       raise ValueError(
@@ -83,11 +79,7 @@ def main(argv: Sequence[str]) -> None:
         print(f"{100 * share:9.0f} %  {stage}")
   growth = memory["growth_mib"]
   print(f"{growth:9.1f} MiB more in the last of {_EPOCHS.value} epochs")
-  if _OUTPUT.value:
-    path = pathlib.Path(_OUTPUT.value)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(found, indent=2) + "\n")
-    print(f"wrote {path}")
+  machine.write(found, _OUTPUT.value)
 
 
 if __name__ == "__main__":

@@ -10,10 +10,6 @@ on the device and `np.bincount` on the host, is measured as well. All three must
 give the same matrix.
 """
 
-from collections.abc import Sequence
-import json
-import pathlib
-
 from absl import flags
 
 from experiments import cli, machine, measure_metrics
@@ -32,14 +28,12 @@ _THREADS = flags.DEFINE_integer(
 _OUTPUT = flags.DEFINE_string("output", None, "The .json file to write.")
 
 
-def main(argv: Sequence[str]) -> None:
+def main() -> None:
   """Measures, prints a table and perhaps writes a file.
 
   Raises:
     ValueError: a flag that cannot be.
   """
-  if argv[1:]:
-    raise ValueError(f"cannot read {argv[1]!r}: every argument is a --flag")
   shape = (_BATCH.value, *machine.parse_size(_SIZE.value))
   cores = machine.limit_cores(_THREADS.value)
   found = machine.about("experiments.benchmark_metrics", cores)
@@ -48,11 +42,7 @@ def main(argv: Sequence[str]) -> None:
     print(f"{1e3 * seconds['median']:9.2f} ms  {way}")
   for way, ratio in found["times_as_long_as_ours"].items():
     print(f"{ratio:9.1f} times as long: {way}")
-  if _OUTPUT.value:
-    path = pathlib.Path(_OUTPUT.value)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(found, indent=2) + "\n")
-    print(f"wrote {path}")
+  machine.write(found, _OUTPUT.value)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ and, with a config, what the training of this config makes of it. The classes
 that occur stand below.
 """
 
-from collections.abc import Sequence
 import pathlib
 
 from absl import flags
@@ -28,9 +27,7 @@ _SEED = flags.DEFINE_integer("seed", 0, "of the samples, with a config", 0)
 _HEIGHT = flags.DEFINE_integer("height", 160, "of a picture, in pixels", 16)
 
 
-def main(argv: Sequence[str]) -> None:
-  if argv[1:]:
-    raise ValueError(f"Unexpected argument {argv[1]!r}; flags start with --.")
+def main() -> None:
   if bool(_CONFIG.value) == bool(_DATASET.dataset.value):
     raise ValueError("browse needs a --dataset or a --config, not both.")
   augment = None

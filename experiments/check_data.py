@@ -10,7 +10,7 @@ than their image, an image that is twice in a split, and one of an evaluation
 split that is in another split too. The exit status is 0 where nothing is.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 import functools
 import json
 import pathlib
@@ -30,9 +30,7 @@ _THREADS = flags.DEFINE_integer("num_threads", 2, "that read images", 1)
 _SHOWN = 20  # Problems of a kind on the screen; the JSON has all.
 
 
-def main(argv: Sequence[str]) -> None:
-  if argv[1:]:
-    raise ValueError(f"Unexpected argument {argv[1]!r}; flags start with --.")
+def main() -> None:
   name, options = _DATASET.dataset.value, _DATASET.options()
   labels = data.datasets.labels(name, **options)
   find = _downloaded if _DATASET.manual_dir.value else _prepared

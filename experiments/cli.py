@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 import sys
+import traceback
 from typing import Any, NoReturn
 
 from absl import app, flags, logging
@@ -12,8 +13,8 @@ flags.DEFINE_bool(
 _MISTAKES = (ValueError, OSError, flags.Error)
 
 
-def run(main: Callable[[Sequence[str]], Any]) -> NoReturn:
-  """Runs main(argv) under absl and exits: 0 if it returned, 1 if it failed.
+def run(main: Callable[..., Any], *, arguments: bool = False) -> NoReturn:
+  """Runs a binary under absl and exits: 0 if it returned, 1 if it failed.
 
   A flag that cannot be parsed, a ValueError or an OSError (such as
   FileNotFoundError) becomes one line "error: ..." on stderr; any other
@@ -21,23 +22,27 @@ def run(main: Callable[[Sequence[str]], Any]) -> NoReturn:
   trace-back in any case.
 
   Args:
-    main: the binary; its return value is not used. It is called with what is
-      left of the command line after the flags, the program's name first.
+    main: the binary; its return value is not used.
+    arguments: whether it takes arguments that are no flags. They are given to
+      `main`, the program's name first.
   """
+
+  def call(argv: Sequence[str]) -> None:
+    if argv[1:] and not arguments:
+      raise ValueError(f"cannot read {argv[1]!r}: every argument is a --flag")
+    main(*([argv] if arguments else []))
+
   if "--debug" in sys.argv:
-    app.run(lambda argv: _discard(main(argv)))
+    app.run(call)
   try:
-    app.run(lambda argv: _discard(main(argv)), flags_parser=_parse)
+    app.run(call, flags_parser=_parse)
   except _MISTAKES as error:
-    _fail(error)
+    report(error)
+    sys.exit(1)
   except KeyboardInterrupt:
     print("interrupted", file=sys.stderr)
     sys.exit(130)
   sys.exit(0)
-
-
-def _discard(_: Any) -> None:
-  """Keeps a return value from absl, which would exit with it."""
 
 
 def _parse(argv: Sequence[str]) -> Sequence[str]:
@@ -49,7 +54,10 @@ def _parse(argv: Sequence[str]) -> Sequence[str]:
   return remaining
 
 
-def _fail(error: Exception) -> NoReturn:
-  text = " ".join(str(error).split()) or type(error).__name__
-  print(f"error: {text}", file=sys.stderr)
-  sys.exit(1)
+def report(error: Exception) -> None:
+  """Prints a user's mistake as one line, any other error as a trace-back."""
+  if isinstance(error, _MISTAKES) and "--debug" not in sys.argv:
+    text = " ".join(str(error).split()) or type(error).__name__
+    print(f"error: {text}", file=sys.stderr)
+  else:
+    traceback.print_exception(error)

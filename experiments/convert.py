@@ -11,7 +11,6 @@ and the protocol of its images and the data set of its classes. `evaluate` and
 Without --checkpoint, the official file is downloaded where its address is known.
 """
 
-from collections.abc import Sequence
 import dataclasses
 import json
 import pathlib
@@ -34,7 +33,7 @@ _CHECKPOINT = flags.DEFINE_string(
 _OUTPUT = flags.DEFINE_string("output", None, "Folder for what is written.")
 
 
-def main(argv: Sequence[str]) -> None:
+def main() -> None:
   """Converts what the flags say.
 
   Raises:
@@ -44,8 +43,6 @@ def main(argv: Sequence[str]) -> None:
     ValueError: a flag is missing, no official file is known, or the checkpoint
       is not the source's.
   """
-  if argv[1:]:
-    raise ValueError(f"unknown arguments: {' '.join(argv[1:])}")
   if _SOURCE.value == "list":
     print("\n".join(convert.sources()))
     return

@@ -13,7 +13,6 @@ images are shown as in the evaluation during training. DIR may be the output of
 know about its source.
 """
 
-from collections.abc import Sequence
 import json
 import pathlib
 
@@ -42,9 +41,7 @@ _DATA_DIR = flags.DEFINE_string(
 )
 
 
-def main(argv: Sequence[str]) -> None:
-  if argv[1:]:
-    raise ValueError(f"cannot read the argument {argv[1]!r}; flags begin '--'")
+def main() -> None:
   cache.enable()
   trained = network.load(_WORKDIR.value, _CHECKPOINT.value)
   config, labels = trained.config, trained.labels

@@ -5,7 +5,6 @@ r"""Copies the weights of a run, without its optimiser, into a small workdir.
 `evaluate` and `predict` take the output as they take the run itself.
 """
 
-from collections.abc import Sequence
 import pathlib
 
 from absl import flags
@@ -27,9 +26,7 @@ _DTYPE = flags.DEFINE_enum(
 )
 
 
-def main(argv: Sequence[str]) -> None:
-  if argv[1:]:
-    raise ValueError(f"cannot read {argv[1]!r}: every argument is a --flag")
+def main() -> None:
   output = pathlib.Path(_OUTPUT.value)
   if output.exists():
     raise FileExistsError(

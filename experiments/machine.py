@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 import datetime
+import json
 import os
 import pathlib
 import platform
@@ -58,6 +59,15 @@ def parse_size(values: Sequence[str]) -> tuple[int, int]:
         f"--size={','.join(values)} must be HEIGHT,WIDTH in pixels"
     )
   return numbers[0], numbers[-1]
+
+
+def write(found: dict[str, Any], file: str | None) -> None:
+  """Writes what was measured to a .json file, in a new folder if need be."""
+  if file:
+    path = pathlib.Path(file)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(found, indent=2) + "\n")
+    print(f"wrote {path}")
 
 
 def _cpu() -> str:

@@ -6,7 +6,6 @@ A row is read off a config: its docstring states the paper and its number, its
 network is counted from shapes.
 """
 
-from collections.abc import Sequence
 import dataclasses
 import functools
 import importlib
@@ -181,14 +180,12 @@ def row(name: str) -> str:
   return f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"
 
 
-def main(argv: Sequence[str]) -> None:
+def main() -> None:
   """Writes the table, oldest papers first.
 
   Raises:
     ValueError: there are arguments, or a docstring is of another form.
   """
-  if argv[1:]:
-    raise ValueError(f"unknown arguments: {' '.join(argv[1:])}")
   order = sorted(names(), key=lambda name: (statement(name).year, name))
   rule = " | ".join("---" for _ in _COLUMNS)
   lines = [f"| {' | '.join(_COLUMNS)} |", f"| {rule} |"]

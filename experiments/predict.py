@@ -136,4 +136,4 @@ def _split(trained: trained_lib.Trained) -> Iterator[dict[str, Any]]:
 
 
 if __name__ == "__main__":
-  cli.run(main)
+  cli.run(main, arguments=True)

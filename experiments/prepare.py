@@ -8,8 +8,6 @@ r"""Builds a data set from downloaded files; shapes needs none.
 docs/datasets.md says what to download.
 """
 
-from collections.abc import Sequence
-
 from absl import flags
 
 from experiments import cli, dataset_flags
@@ -23,9 +21,7 @@ _OVERWRITE = flags.DEFINE_bool(
 )
 
 
-def main(argv: Sequence[str]) -> None:
-  if len(argv) > 1:
-    raise ValueError(f"Unexpected argument {argv[1]!r}; flags start with --.")
+def main() -> None:
   name, options = _DATASET.dataset.value, _DATASET.options()
   data_dir = _DATASET.data_dir.value
   builder = data.datasets.builder(name, data_dir, **options)

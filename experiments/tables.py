@@ -6,7 +6,6 @@ Its numbers are counted, not copied: parameters and operations from shapes, the
 receptive field from the traced program (`experiments.receptive_field`).
 """
 
-from collections.abc import Sequence
 import dataclasses
 import functools
 import pathlib
@@ -148,14 +147,12 @@ def _class(name):
   return type(_model(name))
 
 
-def main(argv: Sequence[str]) -> None:
+def main() -> None:
   """Writes the table.
 
   Raises:
     ValueError: there are arguments.
   """
-  if argv[1:]:
-    raise ValueError(f"unknown arguments: {' '.join(argv[1:])}")
   rule = " | ".join("---" for _ in _COLUMNS)
   lines = [f"| {' | '.join(_COLUMNS)} |", f"| {rule} |"]
   lines += [row(name) for name in tqdm.tqdm(backbones(), unit="network")]

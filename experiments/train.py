@@ -5,9 +5,13 @@ python -m experiments.train --config=configs/shapes.py --workdir=runs/shapes
 The workdir gets config.json, metrics.jsonl, checkpoints/ and TensorBoard's
 files. Exit status 0 means that the last step is done and saved; 143 and 130,
 that SIGTERM or Ctrl-C stopped the run between two steps with its state saved.
+
+On several processes (docs/scale.md), each gets the same command line, with
+--distributed under SLURM, Open MPI, Kubernetes or on Cloud TPU, or with
+--coordinator=HOST:PORT --num_processes=N --process_id=I.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 import contextlib
 import functools
 import pathlib
@@ -25,9 +29,11 @@ from experiments import config as config_lib
 from segjax import data, metrics, types
 from segjax.training import (
     checkpoint,
+    distributed,
     evaluate,
     hooks,
     loop,
+    parallel,
     pictures,
     protocol,
     records,
@@ -55,24 +61,32 @@ FREE = (
 
 config_lib.define_flags()
 flags.DEFINE_string("workdir", None, "folder of the run", required=True)
-flags.DEFINE_bool("distributed", False, "call jax.distributed.initialize()")
+flags.DEFINE_bool(
+    "distributed", False, "be one of the processes that a launcher started"
+)
+flags.DEFINE_string("coordinator", None, "HOST:PORT of process 0")
+flags.DEFINE_integer("num_processes", None, "of this run, on all machines")
+flags.DEFINE_integer("process_id", None, "of this one, counted from 0")
 
 
-def main(argv: Sequence[str]) -> None:
+def main() -> None:
   """Trains as the flags say."""
-  if argv[1:]:
-    raise ValueError(f"cannot read {argv[1]!r}: every argument is a --flag")
-  if flags.FLAGS.distributed:
-    jax.distributed.initialize()
+  given = (
+      flags.FLAGS.coordinator,
+      flags.FLAGS.num_processes,
+      flags.FLAGS.process_id,
+  )
+  if flags.FLAGS.distributed or any(value is not None for value in given):
+    distributed.initialize(*given)
   cache.enable()
-  train(config_lib.from_flags(), pathlib.Path(flags.FLAGS.workdir))
+  with distributed.fail_fast(cli.report):
+    train(config_lib.from_flags(), pathlib.Path(flags.FLAGS.workdir))
 
 
 def train(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
   """Runs a config to its last step, from the last checkpoint on."""
-  if config.parallel != "jit":
-    raise ValueError(f"config.parallel is {config.parallel!r}; there is 'jit'")
   mesh = sharding.make_mesh(**config.mesh.to_dict())
+  distributed.check_space(config.mesh.space)
   replicated = sharding.replicated(mesh)
   label_set = build.labels(config)
   model = build.model(config, len(label_set))
@@ -80,7 +94,7 @@ def train(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
   train_step = jax.jit(
       functools.partial(
           step.train_step,
-          model=model,
+          model=parallel.spread(config.parallel, model, mesh),
           loss_fn=build.loss(config, len(label_set)),
           tx=tx,
           preprocess=build.preprocess(config),
@@ -106,11 +120,17 @@ def train(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
     start = int(state.step)
     if start:
       _say(f"resuming {workdir} after step {start} of {config.total_steps}")
-    rng = jax.device_put(jax.random.key(config.seed), replicated)
+    rng = jax.jit(
+        lambda: jax.random.key(config.seed), out_shardings=replicated
+    )()
     stop = stack.enter_context(signals.Stop())
-    board = stack.enter_context(
-        writers.TensorBoard(workdir / "tensorboard", start)
-    )
+    board = None
+    if jax.process_index() == 0:
+      board = stack.enter_context(
+          writers.TensorBoard(workdir / "tensorboard", start)
+      )
+    # Innermost: closing the checkpoints would wait for a process that is lost.
+    stack.enter_context(distributed.fail_fast(cli.report))
     evaluation = functools.partial(
         _evaluate, config, model, label_set, mesh, board, stop
     )
@@ -193,7 +213,7 @@ def _hooks(
     start: int,
     checkpoints: checkpoint.Checkpoints,
     evaluation: Callable[[state_lib.TrainState], hooks.Values],
-    board: writers.TensorBoard,
+    board: writers.TensorBoard | None,
 ) -> list[loop.Hook]:
   total, size = config.total_steps, config.batch_size
   recorded, outputs = records.Records(workdir), []
@@ -218,17 +238,17 @@ def _evaluate(
     model: nn.Module,
     label_set: data.LabelSet,
     mesh: jax.sharding.Mesh,
-    board: writers.TensorBoard,
+    board: writers.TensorBoard | None,
     stop: signals.Stop,
     state: state_lib.TrainState,
 ) -> hooks.Values:
-  """The figures of the evaluation split; pictures go to `board`."""
+  """The figures of the evaluation split; pictures go to `board`, if any."""
   shown = []
 
   def show(batch: types.Batch, predictions: jax.Array) -> None:
     if len(shown) < config.eval.pictures:
-      predictions = jax.device_put(predictions, sharding.replicated(mesh))
-      rows = zip(batch["image"], batch["label"], np.asarray(predictions))
+      predictions = distributed.local_rows(predictions, len(batch["image"]))
+      rows = zip(batch["image"], batch["label"], predictions)
       for row, (h, w), valid in zip(rows, batch["size"], batch["valid"]):
         if valid:
           shown.append([array[:h, :w] for array in row])
@@ -243,7 +263,7 @@ def _evaluate(
       ),
       preprocess=build.preprocess(config),
       mesh=mesh,
-      show=show,
+      show=show if board else None,
   )
   for i, row in enumerate(shown[: config.eval.pictures]):
     picture = pictures.side_by_side(*row, label_set.colours())

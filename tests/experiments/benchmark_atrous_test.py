@@ -1,17 +1,13 @@
 """The forms that are timed are one convolution, and their times are written."""
 
 import json
-import pathlib
-import subprocess
-import sys
 
 import jax
 import numpy as np
 import pytest
 
 from experiments import measure_atrous
-
-ROOT = pathlib.Path(__file__).parent.parent.parent
+from tests.experiments import running
 
 
 @pytest.mark.parametrize("rate", (2, 12))
@@ -35,19 +31,10 @@ def test_touched_is_the_share_of_products_with_the_map(size, rate):
   assert measure_atrous.touched(size, rate) == pytest.approx(inside**2)
 
 
-def run(*arguments):
-  return subprocess.run(
-      [sys.executable, "-m", "experiments.benchmark_atrous", *arguments],
-      cwd=ROOT,
-      capture_output=True,
-      text=True,
-      check=False,
-  )
-
-
 def test_every_size_is_timed_with_every_rate(tmp_path):
   path = tmp_path / "new" / "atrous.json"
-  done = run(
+  printed, _ = running.run(
+      "benchmark_atrous",
       "--sizes=5,9",
       "--rates=2,6",
       "--channels=2",
@@ -55,7 +42,6 @@ def test_every_size_is_timed_with_every_rate(tmp_path):
       "--repetitions=2",
       f"--output={path}",
   )
-  assert done.returncode == 0, done.stderr
   cases = json.loads(path.read_text())["cases"]
   assert [(case["size"], case["rate"]) for case in cases] == [
       *((5, 2), (5, 6), (9, 2), (9, 6))
@@ -66,10 +52,9 @@ def test_every_size_is_timed_with_every_rate(tmp_path):
       for seconds in case[direction].values():
         assert 0 < seconds["min"] <= seconds["median"] <= seconds["max"]
     for line in measure_atrous.rows(case):
-      assert line in done.stdout
+      assert line in printed
 
 
 def test_a_size_that_is_no_number_is_named():
-  done = run("--sizes=33,big")
-  assert done.returncode != 0
-  assert "--sizes is '33,big'" in done.stderr
+  _, complaint = running.run("benchmark_atrous", "--sizes=33,big", status=1)
+  assert complaint.startswith("error: --sizes is '33,big'")

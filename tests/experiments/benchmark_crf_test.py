@@ -1,26 +1,14 @@
 """The dense CRF's own benchmark."""
 
 import json
-import pathlib
-import subprocess
-import sys
 
-ROOT = pathlib.Path(__file__).parents[2]
-
-
-def run(*arguments):
-  return subprocess.run(
-      [sys.executable, "-m", "experiments.benchmark_crf", *map(str, arguments)],
-      cwd=ROOT,
-      capture_output=True,
-      text=True,
-      check=False,
-  )
+from tests.experiments import running
 
 
 def test_it_writes_what_it_measured(tmp_path):
   output = tmp_path / "crf.json"
-  done = run(
+  printed, _ = running.run(
+      "benchmark_crf",
       "--size=24,32",
       "--num_classes=3",
       "--iterations=2",
@@ -28,9 +16,8 @@ def test_it_writes_what_it_measured(tmp_path):
       "--threads=1",
       f"--output={output}",
   )
-  assert done.returncode == 0, done.stderr
   report = json.loads(output.read_text())
-  assert json.loads(done.stdout) == report
+  assert json.JSONDecoder().raw_decode(printed)[0] == report
   assert report["size"] == [24, 32]
   assert report["classes"] == 3
   assert report["cores"] == 1
@@ -38,6 +25,5 @@ def test_it_writes_what_it_measured(tmp_path):
 
 
 def test_a_picture_that_is_none_is_named():
-  done = run("--image=nowhere.png")
-  assert done.returncode != 0
-  assert "--image=nowhere.png is no picture" in done.stderr
+  _, complaint = running.run("benchmark_crf", "--image=nowhere.png", status=1)
+  assert complaint.endswith("error: --image=nowhere.png is no picture\n")

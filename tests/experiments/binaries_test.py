@@ -2,27 +2,14 @@
 
 import json
 import pathlib
-import subprocess
-import sys
 
 import numpy as np
 from PIL import Image
 import pytest
 
+from tests.experiments.running import run
+
 ROOT = pathlib.Path(__file__).parents[2]
-
-
-def run(name, *arguments, status=0):
-  """Runs a binary; gives what it printed and what it complained of."""
-  done = subprocess.run(
-      [sys.executable, "-m", f"experiments.{name}", *map(str, arguments)],
-      cwd=ROOT,
-      capture_output=True,
-      text=True,
-      check=False,
-  )
-  assert done.returncode == status, done.stdout + done.stderr
-  return done.stdout, done.stderr
 
 
 @pytest.fixture(scope="module")

@@ -1,31 +1,19 @@
 """The binary: sheets of a data set, and of what a config trains on."""
 
-import subprocess
-import sys
-
 import numpy as np
 from PIL import Image
 import pytest
 
 from segjax import data
-
-
-def run(*flags, status=0):
-  done = subprocess.run(
-      [sys.executable, "-m", "experiments.browse", *flags],
-      capture_output=True,
-      text=True,
-      timeout=120,
-  )
-  assert done.returncode == status, done.stderr
-  return done.stdout.splitlines(), done.stderr
+from tests.experiments import running
 
 
 def test_sheets_of_a_data_set_and_of_a_config(tmp_path):
   options = dict(size=32, train=7, validation=1, test=1)
   data.datasets.prepare("shapes", tmp_path, **options)
   flags = [f"--option={k}={v}" for k, v in options.items()]
-  out, _ = run(
+  out, _ = running.run(
+      "browse",
       "--dataset=shapes",
       f"--data_dir={tmp_path}",
       f"--output={tmp_path}/sheets",
@@ -35,17 +23,19 @@ def test_sheets_of_a_data_set_and_of_a_config(tmp_path):
       *flags,
   )
   names = ["train_1_00000.png", "train_1_00004.png"]
-  assert out == [f"{tmp_path}/sheets/{name}" for name in names]
-  with Image.open(out[1]) as sheet:
+  sheets = out.split("\n")[:-1]
+  assert sheets == [f"{tmp_path}/sheets/{name}" for name in names]
+  with Image.open(sheets[1]) as sheet:
     assert sheet.size[1] >= 2 * (18 + 64 + 6)
-  out, _ = run(
+  out, _ = running.run(
+      "browse",
       "--config=configs/shapes.py:smoke",
       f"--data_dir={tmp_path}/config",
       f"--output={tmp_path}/config",
       "--limit=2",
       "--augmented=4",
   )
-  with Image.open(out[0]) as sheet:
+  with Image.open(out.rstrip()) as sheet:
     pixels = np.asarray(sheet)
   # Six pictures and not a white page.
   assert pixels.shape[1] >= 6 * 160
@@ -62,7 +52,7 @@ def test_sheets_of_a_data_set_and_of_a_config(tmp_path):
     ],
 )
 def test_a_mistake_is_one_line(tmp_path, flags, message):
-  out, err = run(*flags, f"--output={tmp_path}/x", status=1)
+  out, err = running.run("browse", *flags, f"--output={tmp_path}/x", status=1)
   assert not out
   assert message in err
   assert err.count("\n") == 1

@@ -1,22 +1,10 @@
 """The binary: its report, and an exit status that a script can trust."""
 
 import json
-import subprocess
-import sys
 
 from segjax import data
 from tests.data.datasets import layouts
-
-
-def run(*flags, status=0):
-  done = subprocess.run(
-      [sys.executable, "-m", "experiments.check_data", *flags],
-      capture_output=True,
-      text=True,
-      timeout=120,
-  )
-  assert done.returncode == status, done.stderr
-  return done.stdout, done.stderr
+from tests.experiments import running
 
 
 def test_a_prepared_data_set_without_fault_has_status_0(tmp_path):
@@ -24,7 +12,8 @@ def test_a_prepared_data_set_without_fault_has_status_0(tmp_path):
   data.datasets.prepare("shapes", tmp_path, **options)
   flags = [f"--option={k}={v}" for k, v in options.items()]
   report = tmp_path / "report.json"
-  out, err = run(
+  out, err = running.run(
+      "check_data",
       "--dataset=shapes",
       f"--data_dir={tmp_path}",
       f"--output={report}",
@@ -45,7 +34,9 @@ def test_every_bad_file_of_the_downloads_is_named_with_status_1(tmp_path):
   files["trainannot/a_2.png"] = layouts.png(layouts.mask(12, 30))
   files["valannot/b_1.png"] = layouts.png(layouts.mask(1, w=17))
   layouts.write_folder(tmp_path, files)
-  out, err = run("--dataset=camvid", f"--manual_dir={tmp_path}", status=1)
+  out, err = running.run(
+      "check_data", "--dataset=camvid", f"--manual_dir={tmp_path}", status=1
+  )
   assert err == "error: 3 problem(s) in the data set camvid.\n"
   assert "unreadable: 1\n  train: " in out
   assert "train/a_1.png is not an intact PNG" in out
@@ -57,6 +48,6 @@ def test_every_bad_file_of_the_downloads_is_named_with_status_1(tmp_path):
 def test_an_unknown_split_is_named(tmp_path):
   layouts.write_folder(tmp_path, layouts.camvid())
   flags = "--dataset=camvid", f"--manual_dir={tmp_path}", "--split=tset"
-  out, err = run(*flags, status=1)
+  out, err = running.run("check_data", *flags, status=1)
   assert not out
   assert err == "error: camvid has no split 'tset': train, validation.\n"

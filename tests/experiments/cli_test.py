@@ -16,7 +16,7 @@ def main(argv):
   {body}
 
 
-cli.run(main)
+cli.run(main, arguments=True)
 """
 
 
@@ -31,6 +31,15 @@ def run(body, *flags):
 
 def test_a_return_is_status_zero_whatever_the_value():
   assert run("print(argv[1:]); return 7", "a", "b") == (0, ["['a', 'b']"], [])
+
+
+def test_an_argument_that_is_no_flag_is_named_where_none_is_taken():
+  binary = "from experiments import cli; cli.run(lambda: print('reached'))"
+  done = subprocess.run(
+      [sys.executable, "-c", binary, "surplus"], capture_output=True, text=True
+  )
+  assert (done.returncode, done.stdout) == (1, "")
+  assert done.stderr.startswith("error: cannot read 'surplus'")
 
 
 @pytest.mark.parametrize(

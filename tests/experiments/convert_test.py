@@ -1,9 +1,6 @@
 """`python -m experiments.convert`, as a user calls it."""
 
 import json
-import pathlib
-import subprocess
-import sys
 
 import jax
 import numpy as np
@@ -12,19 +9,9 @@ import pytest
 
 from segjax import convert
 from tests.convert import golden
+from tests.experiments import running
 
-ROOT = pathlib.Path(__file__).parent.parent.parent
 SOURCE = "torchvision/mobilenet_v2"
-
-
-def run(*arguments):
-  return subprocess.run(
-      [sys.executable, "-m", "experiments.convert", *arguments],
-      cwd=ROOT,
-      capture_output=True,
-      text=True,
-      check=False,
-  )
 
 
 @pytest.fixture(scope="module")
@@ -41,12 +28,12 @@ def checkpoint(tensors, tmp_path_factory):
 
 
 def test_writes_what_load_gives(checkpoint, tensors, tmp_path):
-  done = run(
+  running.run(
+      "convert",
       f"--source={SOURCE}",
       f"--checkpoint={checkpoint}",
       f"--output={tmp_path / 'out'}",
   )
-  assert done.returncode == 0, done.stderr
   _, want = convert.load(SOURCE, tensors)
   with ocp.StandardCheckpointer() as checkpointer:
     got = checkpointer.restore(tmp_path / "out" / "variables", want)
@@ -83,20 +70,21 @@ def test_a_mistake_is_one_line_and_status_1(
       "checkpoint": checkpoint,
       "output": tmp_path / "out",
   }
-  done = run(*(f"--{k}={v}" for k, v in (given | change).items()))
-  assert done.returncode == 1
-  assert message in done.stderr
-  assert "Traceback" not in done.stderr
-  assert done.stderr.startswith("error:")
+  flags = (f"--{k}={v}" for k, v in (given | change).items())
+  _, complaint = running.run("convert", *flags, status=1)
+  assert complaint.startswith("error:")
+  assert message in complaint
+  assert complaint.count("\n") == 1
   assert not (tmp_path / "out").exists()
 
 
 def test_an_existing_checkpoint_is_not_overwritten(checkpoint, tmp_path):
   (tmp_path / "variables").mkdir()
-  done = run(
+  _, complaint = running.run(
+      "convert",
       f"--source={SOURCE}",
       f"--checkpoint={checkpoint}",
       f"--output={tmp_path}",
+      status=1,
   )
-  assert done.returncode == 1
-  assert "exists; choose another --output" in done.stderr
+  assert "exists; choose another --output" in complaint

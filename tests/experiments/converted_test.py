@@ -3,8 +3,6 @@
 import dataclasses
 import json
 import pathlib
-import subprocess
-import sys
 
 import jax
 import numpy as np
@@ -16,24 +14,12 @@ from experiments import converted
 from segjax import convert
 from segjax.convert import engine
 from tests import variables as draws
+from tests.experiments.running import run
 
 ROOT = pathlib.Path(__file__).parents[2]
 SHARED = ROOT.parent / "shared/data"
 SOURCE = "torchseg/bisenet_x39"
 TFLITE = "deeplabv3_257_mv_gpu"
-
-
-def run(name, *arguments, status=0):
-  """Runs a binary; gives what it printed and what it complained of."""
-  done = subprocess.run(
-      [sys.executable, "-m", f"experiments.{name}", *map(str, arguments)],
-      cwd=ROOT,
-      capture_output=True,
-      text=True,
-      check=False,
-  )
-  assert done.returncode == status, done.stdout + done.stderr
-  return done.stdout, done.stderr
 
 
 def write(folder, source, classes, variables=None, **changes):
