@@ -3,10 +3,10 @@
 import functools
 
 import jax
+from jax.interpreters import partial_eval
 import jax.numpy as jnp
 import pytest
 
-from tests import variables as draws
 from tests.models.tiny import CLASSES, MODELS, NOT_CLASS_MAPS
 
 everyone = pytest.mark.parametrize("name", MODELS)
@@ -16,16 +16,27 @@ def image_of(*shape):
   return jax.ShapeDtypeStruct((*shape, 3), jnp.float32)
 
 
+@functools.cache
+def shapes(name, train=False):
+  """Of a network's variables."""
+  return jax.eval_shape(
+      functools.partial(MODELS[name][0].init, train=train),
+      {"params": jax.random.key(0), "dropout": jax.random.key(1)},
+      image_of(1, 32, 32),
+  )
+
+
 @everyone
-@pytest.mark.parametrize("size", ((64, 96), (65, 97), (40, 33), (8, 13)))
-@pytest.mark.parametrize("train", (False, True))
-def test_outputs_are_as_large_as_the_image(name, size, train):
+@pytest.mark.parametrize(
+    "train, size",
+    ((False, (64, 96)), (False, (40, 33)), (False, (8, 13)), (True, (65, 97))),
+)
+def test_outputs_are_as_large_as_the_image(name, train, size):
   """Every size works, and training has the same keys as evaluation."""
   model, keys = MODELS[name]
-  variables = draws.shapes(model, image_of(1, 32, 32))
   outputs = jax.eval_shape(
       functools.partial(model.apply, train=train, mutable=["batch_stats"]),
-      variables,
+      shapes(name),
       image_of(2, *size),
       rngs={"dropout": jax.random.key(0)},
   )[0]
@@ -38,23 +49,38 @@ def test_outputs_are_as_large_as_the_image(name, size, train):
 
 @everyone
 def test_training_and_evaluation_have_the_same_parameters(name):
+  assert shapes(name, train=True) == shapes(name)
+
+
+@everyone
+def test_every_parameter_is_used(name):
+  """By an output of training; `learning_test` takes the gradients."""
   model, _ = MODELS[name]
-  trees = [
-      jax.eval_shape(
-          functools.partial(model.init, train=train),
-          {"params": jax.random.key(0), "dropout": jax.random.key(1)},
-          image_of(1, 32, 32),
-      )
-      for train in (True, False)
-  ]
-  assert trees[0] == trees[1]
+  variables = shapes(name)
+
+  def outputs(params):
+    rest = {k: v for k, v in variables.items() if k != "params"}
+    zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), rest)
+    return model.apply(
+        zeros | {"params": params},
+        jnp.zeros((1, 32, 32, 3)),
+        train=True,
+        mutable=["batch_stats"],
+        rngs={"dropout": jax.random.key(0)},
+    )[0]
+
+  traced = jax.make_jaxpr(outputs)(variables["params"]).jaxpr
+  _, used = partial_eval.dce_jaxpr(traced, [True] * len(traced.outvars))
+  paths = jax.tree_util.tree_leaves_with_path(variables["params"])
+  unused = [jax.tree_util.keystr(p) for (p, _), u in zip(paths, used) if not u]
+  assert not unused
 
 
 @everyone
 def test_bfloat16_stays_bfloat16(name):
   """The step casts once; no layer casts back in between."""
   model, _ = MODELS[name]
-  variables = draws.shapes(model, image_of(1, 32, 32))
+  variables = shapes(name)
   half = lambda x: jax.ShapeDtypeStruct(x.shape, jnp.bfloat16)
   params = jax.tree.map(half, variables["params"])
   outputs = jax.eval_shape(
