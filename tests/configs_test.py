@@ -63,7 +63,6 @@ def test_the_smoke_run_reaches_its_end(name, tmp_path):
           f"--config.dataset.data_dir={tmp_path / 'data'}",
       ],
       cwd=ROOT,
-      env=os.environ | {"XLA_FLAGS": "--xla_backend_optimization_level=0"},
       capture_output=True,
       text=True,
       check=False,

@@ -16,15 +16,13 @@ import pytest
 from segjax import losses
 from segjax.data.datasets import scenes
 from tests import variables as draws
-from tests.models.tiny import CLASSES, MODELS
+from tests.models.tiny import CLASSES, MODELS, ONE_OF_EACH_CLASS
 
 SIZE = (65, 49)
 STEPS = 600
 FAST_TO_COMPILE = {"xla_backend_optimization_level": 0}
 
-one_of_each_class = pytest.mark.parametrize(
-    "name", {type(MODELS[name][0]): name for name in reversed(MODELS)}.values()
-)
+one_of_each_class = pytest.mark.parametrize("name", ONE_OF_EACH_CLASS)
 
 
 def four_scenes():

@@ -9,11 +9,17 @@ __all__ = [
     "FCN",
     "MODELS",
     "NOT_CLASS_MAPS",
+    "ONE_OF_EACH_CLASS",
     "tiny_resnet",
 ]
 
 MODELS = tiny_encoder_decoder.MODELS | tiny_context.MODELS
 """Name -> the network, and the keys of its outputs."""
+
+ONE_OF_EACH_CLASS = tuple(
+    {type(MODELS[name][0]): name for name in reversed(MODELS)}.values()
+)
+"""Names; for tests that compile."""
 
 NOT_CLASS_MAPS: tuple[str, ...] = (
     "border",
