@@ -1,5 +1,6 @@
 """Small networks of the FCN and encoder-decoder family."""
 
+from segjax import layers
 from segjax.backbones import alexnet
 from segjax.models import (
     ddsc,
@@ -61,6 +62,16 @@ MODELS = {
         ["aux", "logits"],
     ),
     "UNet": (unet.UNet(CLASSES, features=(4, 4, 8)), ["logits"]),
+    "UNet-same": (
+        unet.UNet(
+            CLASSES,
+            (4, 4, 8),
+            "same",
+            fcn_head=True,
+            norm=layers.BatchNorm,
+        ),
+        ["aux", "logits"],
+    ),
     "PatchCNN": (
         patch_cnn.PatchCNN(
             CLASSES, window=21, kernel_sizes=(4, 4), features=6, hidden=8
