@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 RUN ?= runs/demo
 SOURCES := segjax experiments configs tests
 
-.PHONY: demo test test-fast lint format clean
+.PHONY: demo test test-fast chaos lint format clean
 .DELETE_ON_ERROR:
 
 $(VENV)/.installed: requirements.txt setup.cfg
@@ -28,6 +28,9 @@ test: lint ## everything that CI runs
 
 test-fast: lint ## without the full-size networks
 	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile -m 'not heavy'
+
+chaos: $(VENV)/.installed-test ## 20 kills, full disks, flipped bits (CHAOS_KILLS, CHAOS_SEED)
+	CHAOS_KILLS=$${CHAOS_KILLS:-20} $(BIN)/python -m pytest tests/chaos --numprocesses=2 --dist=loadfile -rP
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check $(SOURCES)

@@ -180,8 +180,10 @@ def defaults() -> ml_collections.ConfigDict:
 
   # Machine.
   config.precision = "float32"  # or "bfloat16", of activations
-  config.remat = ""  # submodules to recompute, such as "backbone/layer[1-4]"
-  config.parallel = "jit"  # over the mesh
+  # Submodules to recompute, such as "backbone/layer[1-4]"; "@convolutions"
+  # behind it keeps what convolutions gave.
+  config.remat = ""
+  config.parallel = "jit"  # over the mesh, or "pmap": BatchNorm of each device
   config.mesh = dict(
       data=0,  # devices over the rows of a batch, 0 for all that are left
       space=1,  # devices over the height of an image

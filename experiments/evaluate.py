@@ -85,8 +85,8 @@ def main() -> None:
   }
   if jax.process_index() == 0:
     path = pathlib.Path(_WORKDIR.value) / FILE
-    records.replace_text(path, json.dumps(report, indent=2) + "\n")
     _print(summary, protocol)
+    records.replace_text(path, json.dumps(report, indent=2) + "\n")
     print(f"written to {path}")
 
 

@@ -23,7 +23,7 @@ def source(config: ml_collections.ConfigDict, split: str) -> Any:
   """
   dataset = config.dataset
   options = _options(dataset)
-  if dataset.prepare and jax.process_index() == 0:
+  if dataset.prepare:  # Every process does: one builds, the others wait for it.
     data.datasets.prepare(dataset.name, dataset.data_dir, **options)
   return data.open(dataset.name, split, dataset.data_dir, **options)
 

@@ -11,7 +11,7 @@ On several processes (docs/scale.md), each gets the same command line, with
 --coordinator=HOST:PORT --num_processes=N --process_id=I.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 import contextlib
 import functools
 import pathlib
@@ -26,16 +26,13 @@ import optax
 
 from experiments import build, cache, cli
 from experiments import config as config_lib
-from segjax import data, metrics, types
+from experiments import evaluation as evaluation_lib
 from segjax.training import (
     checkpoint,
     distributed,
-    evaluate,
     hooks,
     loop,
     parallel,
-    pictures,
-    protocol,
     records,
     sharding,
     signals,
@@ -43,6 +40,7 @@ from segjax.training import (
     writers,
 )
 from segjax.training import state as state_lib
+from segjax.training import workdir as workdir_lib
 
 FREE = (
     "checkpoint.",
@@ -111,8 +109,10 @@ def train(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
   shape = _image_shape(config)
   if config.dataset.eval:
     build.source(config, config.dataset.eval)  # Now, not in an hour.
-  _open_workdir(config, workdir)
   with contextlib.ExitStack() as stack:
+    if jax.process_index() == 0:
+      stack.enter_context(workdir_lib.claim(workdir))
+    _open_workdir(config, workdir)
     checkpoints = stack.enter_context(
         checkpoint.Checkpoints(workdir, keep=config.checkpoint.keep)
     )
@@ -132,7 +132,7 @@ def train(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
     # Innermost: closing the checkpoints would wait for a process that is lost.
     stack.enter_context(distributed.fail_fast(cli.report))
     evaluation = functools.partial(
-        _evaluate, config, model, label_set, mesh, board, stop
+        evaluation_lib.evaluate, config, model, label_set, mesh, board, stop
     )
     state, complete = loop.train(
         state,
@@ -143,9 +143,10 @@ def train(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
         total_steps=config.total_steps,
         workdir=workdir,
         hooks=_hooks(config, workdir, start, checkpoints, evaluation, board),
-        stop=stop,
+        stop=functools.partial(_stop_or_fail, stop, checkpoints),
     )
     checkpoints.save(state)
+    checkpoints.wait()  # While signals still wait too.
   if not complete:
     _say(
         f"stopped by signal {stop.received} after step {int(state.step)}, saved"
@@ -158,8 +159,8 @@ def train(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
 def _open_workdir(
     config: ml_collections.ConfigDict, workdir: pathlib.Path
 ) -> None:
-  """Makes the folder with its config.json, or checks that it is ours."""
-  path = workdir / config_lib.FILE
+  """Gives the folder its config.json, or checks that it is ours."""
+  path, text = workdir / config_lib.FILE, config_lib.save(config)
   if path.exists():
     before = config_lib.read(workdir)
     changed = [
@@ -172,9 +173,24 @@ def _open_workdir(
           f"{workdir} was begun with another config; it differs in"
           f" {', '.join(changed)}. Take another --workdir, or the same values"
       )
-  if jax.process_index() == 0:
-    workdir.mkdir(parents=True, exist_ok=True)
-    records.replace_text(path, config_lib.save(config))
+  elif any((workdir / checkpoint.FOLDER).glob("[0-9]*")):
+    raise ValueError(
+        f"{workdir} has checkpoints but no {config_lib.FILE}, so nobody knows"
+        " whether they are of this config. Put the file back or take another"
+        " --workdir"
+    )
+  if jax.process_index() == 0 and not (
+      path.exists() and path.read_text() == text
+  ):
+    records.replace_text(path, text)
+
+
+def _stop_or_fail(
+    stop: signals.Stop, checkpoints: checkpoint.Checkpoints, step: int
+) -> bool:
+  """Whether to stop; a checkpoint that could not be written is an error."""
+  checkpoints.check()
+  return stop(step)
 
 
 def _restore_or_init(
@@ -231,58 +247,6 @@ def _hooks(
       ),
       evaluate_hook,
   ]
-
-
-def _evaluate(
-    config: ml_collections.ConfigDict,
-    model: nn.Module,
-    label_set: data.LabelSet,
-    mesh: jax.sharding.Mesh,
-    board: writers.TensorBoard | None,
-    stop: signals.Stop,
-    state: state_lib.TrainState,
-) -> hooks.Values:
-  """The figures of the evaluation split; pictures go to `board`, if any."""
-  shown = []
-
-  def show(batch: types.Batch, predictions: jax.Array) -> None:
-    if len(shown) < config.eval.pictures:
-      predictions = distributed.local_rows(predictions, len(batch["image"]))
-      rows = zip(batch["image"], batch["label"], predictions)
-      for row, (h, w), valid in zip(rows, batch["size"], batch["valid"]):
-        if valid:
-          shown.append([array[:h, :w] for array in row])
-
-  counts = evaluate.evaluate(
-      model,
-      state.variables,
-      _until(stop, state, build.eval_batches(config)),
-      len(label_set),
-      protocol=protocol.Protocol(
-          scales=tuple(config.eval.scales), flip=config.eval.flip
-      ),
-      preprocess=build.preprocess(config),
-      mesh=mesh,
-      show=show if board else None,
-  )
-  for i, row in enumerate(shown[: config.eval.pictures]):
-    picture = pictures.side_by_side(*row, label_set.colours())
-    board.picture(int(state.step), f"predictions/{i}", picture)
-  figures = metrics.summarize(counts, label_set.names)
-  per_class = figures.pop("iou")
-  return figures | {f"iou/{name}": iou for name, iou in per_class.items()}
-
-
-def _until(
-    stop: signals.Stop,
-    state: state_lib.TrainState,
-    batches: Iterator[types.Batch],
-) -> Iterator[types.Batch]:
-  """The batches, unless a signal comes in between (on one host)."""
-  for batch in batches:
-    if jax.process_count() == 1 and stop(int(state.step)):
-      raise loop.Stopped
-    yield batch
 
 
 def _say(text: str) -> None:

@@ -1,33 +1,40 @@
 """Checkpoints of a run: saved while it goes on, last and best kept.
 
-Orbax writes each into a temporary folder and renames it when it is whole, so
-there is no moment at which a kill leaves half a checkpoint behind under its
-final name.
+Orbax writes each into a temporary folder, which gets checksums and then its
+final name when it is whole (`seal`): there is no moment at which a kill leaves
+half a checkpoint under this name, and no bit that flips later goes unnoticed.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
+import contextlib
+import errno
 import os
 import pathlib
+import shutil
 import sys
-from typing import Any
 
 import jax
-import jax.numpy as jnp
+from jax.experimental import multihost_utils
 import numpy as np
 from orbax import checkpoint as ocp
 from orbax.checkpoint import checkpoint_managers
 
-from segjax import types
-from segjax.training import records as records_lib
+from segjax.training import mismatch, quiet, seal, selection, weights
 from segjax.training import state as state_lib
 
-FOLDER = "checkpoints"
-SCORE = "eval/miou"
-"""The record that decides which checkpoint is best; more is better."""
+FOLDER, SCORE = selection.FOLDER, selection.SCORE
+find_step, best_step = selection.find_step, selection.best_step
+restore_variables = weights.restore_variables
+save_variables = weights.save_variables
+MismatchError, DamageError = mismatch.MismatchError, seal.DamageError
+_REASONS = tuple(
+    os.strerror(getattr(errno, name))
+    for name in ("ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EACCES", "EIO")
+)
 
 
-class MismatchError(ValueError):
-  """The checkpoint is of another model or of another optimiser."""
+class SaveError(OSError):
+  """A checkpoint could not be written; those before it are untouched."""
 
 
 class Checkpoints:
@@ -43,16 +50,21 @@ class Checkpoints:
 
   def __init__(self, workdir: str | os.PathLike[str], *, keep: int = 2):
     self._workdir = pathlib.Path(workdir).absolute()
+    self._folder = self._workdir / FOLDER
+    self._writing: int | None = None
+    self._failed: int | None = None
+    quiet.silence()
     latest = checkpoint_managers.LatestN(keep)
-    policy = [latest, _Best(self._workdir)]
+    policy = [latest, selection.Best(self._workdir)]
     self._manager = ocp.CheckpointManager(
-        self._workdir / FOLDER,
+        self._folder,
         item_handlers=ocp.PyTreeCheckpointHandler(),
         options=ocp.CheckpointManagerOptions(
             preservation_policy=checkpoint_managers.AnyPreservationPolicy(
                 policy
             ),
             cleanup_tmp_directories=True,
+            temporary_path_class=seal.TemporaryPath,
         ),
     )
 
@@ -60,16 +72,29 @@ class Checkpoints:
     """Copies the state off the devices and writes it in the background.
 
     A step that is saved already is not saved again.
+
+    Raises:
+      SaveError: this state or the one before could not be written.
     """
+    self.wait()
     step = int(state.step)
     if step not in self._manager.all_steps():
-      self._manager.save(step, args=ocp.args.PyTreeSave(state))
+      with self._reporting(step):
+        self._manager.save(
+            step, args=ocp.args.PyTreeSave(state), custom_metadata=seal.NOTE
+        )
+      self._writing = step
+
+  def check(self) -> None:
+    """Raises SaveError if what was being written has failed; does not wait."""
+    if jax.process_count() == 1 and not self._manager.is_saving_in_progress():
+      self.wait()
 
   def restore(self, like: state_lib.TrainState) -> state_lib.TrainState | None:
-    """The latest state that is whole, or None if there is none.
+    """The latest state that is whole, or None if there is no checkpoint.
 
-    A damaged checkpoint is reported, moved aside into `workdir`/damaged, and
-    the one before it is tried.
+    Where an earlier one is found instead of damaged ones, these are reported
+    and moved aside into `workdir`/damaged.
 
     Args:
       like: the shapes, types and shardings wanted (`state.abstract_state`);
@@ -77,12 +102,16 @@ class Checkpoints:
 
     Raises:
       MismatchError: the checkpoint has other leaves or shapes.
+      DamageError: all checkpoints are damaged; they stay where they are.
     """
+    damaged = {}
     for step in sorted(self._manager.all_steps(), reverse=True):
+      folder, sealed = self._folder / str(step), False
       try:
+        sealed = _verify(folder)
         saved = self._manager.item_metadata(step).tree
-        _check(saved, like, f"{self._workdir / FOLDER / str(step)}")
-        return self._manager.restore(
+        mismatch.check(saved, like, str(folder))
+        state = self._manager.restore(
             step,
             args=ocp.args.PyTreeRestore(
                 like,
@@ -92,201 +121,115 @@ class Checkpoints:
       except MismatchError:
         raise
       except Exception as error:  # Damage shows as any error of the readers.
-        self._set_aside(step, error)
+        if sealed:
+          raise  # The files are as written; it may be a lack of memory.
+        damaged[step] = seal.describe(error)
+      else:
+        self._set_aside(damaged, step)
+        return state
+    if damaged:
+      found = "; ".join(f"{step}: {error}" for step, error in damaged.items())
+      raise DamageError(
+          f"every checkpoint in {self._folder} is damaged ({found}). Restore one"
+          " from a copy, or take another --workdir to begin from the start"
+      )
     return None
 
   def wait(self) -> None:
-    """Returns when everything saved is on disk."""
-    self._manager.wait_until_finished()
+    """Returns when everything saved is on disk.
+
+    Raises:
+      SaveError: it could not be written.
+    """
+    step, self._writing = self._writing, None
+    if step is not None:
+      with self._reporting(step):
+        self._manager.wait_until_finished()
 
   def __enter__(self):
     return self
 
-  def __exit__(self, *unused):
-    self._manager.close()
+  def __exit__(self, kind, error, trace):
+    del kind, trace
+    try:
+      self.wait()
+    except SaveError as failure:
+      if error is None:
+        raise
+      print(f"warning: {failure}", file=sys.stderr)
+    finally:
+      self._close()
 
-  def _set_aside(self, step: int, error: Exception) -> None:
-    aside = self._workdir / "damaged" / str(step)
-    print(
-        f"warning: the checkpoint of step {step} is damaged"
-        f" ({type(error).__name__}: {_first_line(error)}); moved to {aside},"
-        " trying the one before",
-        file=sys.stderr,
-    )
+  def _close(self) -> None:
+    if self._failed is None:
+      self._manager.close()
+      quiet.speak()
+    else:  # The process is about to end; its threads may fail until then.
+      with contextlib.suppress(Exception):  # The failure has been raised.
+        self._manager.close()
+      if jax.process_index() == 0:  # Half a state fills what room there is.
+        for path in self._folder.glob(f"{self._failed}.*"):
+          shutil.rmtree(path, ignore_errors=True)
+
+  @contextlib.contextmanager
+  def _reporting(self, step: int) -> Iterator[None]:
+    """Turns what Orbax raises, in whatever thread, into one SaveError."""
+    try:
+      yield
+    except Exception as error:  # A full disk shows as one of several types.
+      there = ocp.utils.checkpoint_steps(self._folder)
+      before = [other for other in there if other != step]
+      self._failed = step
+      raise SaveError(
+          f"the checkpoint of step {step} could not be written to"
+          f" {self._folder} ({_reason(error)}). "
+          + (f"That of step {max(before)} is whole" if before else "None is")
+          + ": make room and give the same command again"
+      ) from error
+
+  def _set_aside(self, damaged: Mapping[int, str], whole: int) -> None:
+    if not damaged:
+      return
     if jax.process_index() == 0:
-      aside.parent.mkdir(exist_ok=True)
-      while aside.exists():
-        aside = aside.with_name(aside.name + "_")
-      (self._workdir / FOLDER / str(step)).rename(aside)
+      for step, error in damaged.items():
+        aside = self._workdir / "damaged" / str(step)
+        aside.parent.mkdir(exist_ok=True)
+        while aside.exists():
+          aside = aside.with_name(aside.name + "_")
+        (self._folder / str(step)).rename(aside)
+        print(
+            f"warning: the checkpoint of step {step} is damaged ({error});"
+            f" moved to {aside}, going on from that of step {whole}",
+            file=sys.stderr,
+        )
+    if jax.process_count() > 1:
+      multihost_utils.sync_global_devices("segjax/set_aside")
     self._manager.reload()
 
 
-def restore_variables(
-    workdir: str | os.PathLike[str],
-    which: str | int = "best",
-    *,
-    like: types.Variables | None = None,
-    averaged: bool = True,
-) -> dict[str, Any]:
-  """The `params` and `batch_stats` of a run, as numpy arrays.
-
-  Args:
-    workdir: of the run.
-    which: "best" by mIoU in the evaluations during training (the last, if
-      there were none), "last", or a step.
-    like: what `model.init` gives, or its shapes, to compare with.
-    averaged: where the run kept moving averages (EMA), take these.
-
-  Raises:
-    FileNotFoundError: there is no such folder, or no checkpoint in it.
-    ValueError: there is no checkpoint of this step, or it is damaged.
-    MismatchError: the leaves or shapes are not those of `like`.
-  """
-  step = find_step(workdir, which)
-  folder = pathlib.Path(workdir).absolute() / FOLDER / str(step)
-  try:
-    return _read_variables(folder, like, averaged)
-  except MismatchError:
-    raise
-  except Exception as error:  # Damage shows as any error of the readers.
-    raise ValueError(
-        f"the checkpoint {folder} is damaged ({type(error).__name__}:"
-        f" {_first_line(error)})"
-    ) from error
-
-
-def _read_variables(
-    folder: pathlib.Path, like: types.Variables | None, averaged: bool
-) -> dict[str, Any]:
-  handler = ocp.CompositeCheckpointHandler(
-      default=ocp.PyTreeCheckpointHandler()
-  )
-  with ocp.Checkpointer(handler) as checkpointer:
-    saved = checkpointer.metadata(folder).item_metadata["default"].tree
-    if averaged and saved.get("ema"):
-      wanted = {"ema": saved["ema"]}
-    else:
-      wanted = {name: saved[name] for name in ("params", "batch_stats")}
-    if like is not None:
-      like = {name: like.get(name, {}) for name in ("params", "batch_stats")}
-      _check(wanted.get("ema", wanted), like, str(folder))
-    numpy = ocp.RestoreArgs(restore_type=np.ndarray)
-    restore = ocp.args.PyTreeRestore(
-        wanted,
-        restore_args=jax.tree.map(lambda _: numpy, wanted),
-        partial_restore=True,
+def _verify(folder: pathlib.Path) -> bool:
+  """As `seal.check`; one process reads, all hear of it."""
+  error, sealed = None, True
+  if jax.process_index() == 0:
+    try:
+      sealed = seal.check(folder)
+    except (OSError, DamageError) as damage:
+      error = damage
+  if jax.process_count() > 1:
+    damaged = multihost_utils.broadcast_one_to_all(np.int32(error is not None))
+    error = error or (DamageError("so says process 0") if damaged else None)
+  if error is not None:
+    raise error
+  if not sealed:
+    print(
+        f"note: {folder} is of a version of segjax that wrote no checksums:"
+        " damage to it can go unnoticed",
+        file=sys.stderr,
     )
-    restored = checkpointer.restore(
-        folder, args=ocp.args.Composite(default=restore)
-    )["default"]
-  return _cast(restored.get("ema", restored), np.float32)
+  return sealed
 
 
-def save_variables(
-    workdir: str | os.PathLike[str],
-    step: int,
-    variables: types.Variables,
-    dtype: str = "float32",
-) -> None:
-  """Writes weights alone, as `restore_variables` reads them.
-
-  Args:
-    workdir: where `checkpoints` with this step is made.
-    step: that the weights are of.
-    variables: `params`, and `batch_stats` if there are any.
-    dtype: of the params in the file, such as "bfloat16"; the running
-      statistics stay as they are.
-  """
-  tree = {
-      "params": _cast(variables["params"], jnp.dtype(dtype)),
-      "batch_stats": variables.get("batch_stats", {}),
-  }
-  folder = pathlib.Path(workdir).absolute() / FOLDER / str(step)
-  handler = ocp.CompositeCheckpointHandler(
-      default=ocp.PyTreeCheckpointHandler()
-  )
-  with ocp.Checkpointer(handler) as checkpointer:
-    save = ocp.args.PyTreeSave(tree)
-    checkpointer.save(folder, args=ocp.args.Composite(default=save))
-
-
-def find_step(
-    workdir: str | os.PathLike[str], which: str | int = "best"
-) -> int:
-  """The step that `which` ("best", "last" or a step) stands for.
-
-  Raises: as `restore_variables`.
-  """
-  workdir = pathlib.Path(workdir).absolute()
-  if not workdir.is_dir():
-    raise FileNotFoundError(f"there is no workdir {workdir}")
-  folder = workdir / FOLDER
-  steps = ocp.utils.checkpoint_steps(folder) if folder.is_dir() else []
-  if not steps:
-    raise FileNotFoundError(f"{workdir} has no checkpoint (in {FOLDER}/)")
-  if which == "last":
-    return max(steps)
-  if which == "best":
-    return best_step(records_lib.Records(workdir).scores(SCORE), steps)
-  if str(which).isdecimal() and int(which) in steps:
-    return int(which)
-  raise ValueError(
-      f"{workdir} has no checkpoint {which!r}; there are"
-      f" {', '.join(map(str, sorted(steps)))}, 'best' and 'last'"
-  )
-
-
-def best_step(scores: Mapping[int, float], steps: Sequence[int]) -> int:
-  """The earliest of the best-scored steps; the last one if none has a score."""
-  scored = [step for step in steps if step in scores]
-  if not scored:
-    return max(steps)
-  return max(scored, key=lambda step: (scores[step], -step))
-
-
-class _Best:
-  """An Orbax policy that preserves the best checkpoint."""
-
-  def __init__(self, workdir: pathlib.Path):
-    self._records = records_lib.Records(workdir)
-
-  def should_preserve(self, checkpoints, *, context):
-    del context
-    steps = [checkpoint.step for checkpoint in checkpoints]
-    if not steps:
-      return []
-    best = best_step(self._records.scores(SCORE), steps)
-    return [step == best for step in steps]
-
-
-def _check(saved: Any, wanted: Any, where: str) -> None:
-  """Compares the leaves' paths and shapes."""
-  saved, wanted = _shapes(saved), _shapes(wanted)
-  differences = [
-      f"{path}: saved {saved.get(path, 'not')}, wanted"
-      f" {wanted.get(path, 'not')}"
-      for path in sorted(saved.keys() | wanted.keys())
-      if saved.get(path) != wanted.get(path)
-  ]
-  if differences:
-    more = len(differences) - 3
-    raise MismatchError(
-        f"{where} is of another model or optimizer: "
-        + "; ".join(differences[:3])
-        + (f"; and {more} more" if more > 0 else "")
-    )
-
-
-def _shapes(tree: Any) -> dict[str, tuple[int, ...]]:
-  return {
-      jax.tree_util.keystr(path, simple=True, separator="/"): tuple(leaf.shape)
-      for path, leaf in jax.tree_util.tree_leaves_with_path(tree)
-  }
-
-
-def _cast(tree: Any, dtype: Any) -> Any:
-  return jax.tree.map(lambda x: np.asarray(x).astype(dtype), tree)
-
-
-def _first_line(error: Exception) -> str:
-  return (str(error).splitlines() or [""])[0][:200]
+def _reason(error: Exception) -> str:
+  """What the system said, wherever it stands in a long message."""
+  said = [reason for reason in _REASONS if reason in str(error)]
+  return said[0] if said else seal.describe(error)

@@ -129,9 +129,13 @@ def _read(unread, workdir: str | os.PathLike[str]) -> dict[str, float]:
   bad = [name for name, value in values.items() if not np.isfinite(value)]
   if bad:
     name = f"bad_batch_{step}_{jax.process_index()}.npz"
-    np.savez(pathlib.Path(workdir) / name, **batch)
+    where = f"is in {pathlib.Path(workdir) / name}"
+    try:
+      np.savez(pathlib.Path(workdir) / name, **batch)
+    except OSError as error:
+      where = f"could not be kept ({error.strerror})"
     raise NonFiniteError(
         f"step {step}: {', '.join(f'{b} = {values[b]}' for b in bad)}; its"
-        f" batch is in {pathlib.Path(workdir) / name}"
+        f" batch {where}"
     )
   return values

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 import json
 import os
 import pathlib
+import sys
 from typing import Any
 
 FILE = "metrics.jsonl"
@@ -19,7 +20,9 @@ class Records:
   """The numbers of a run, in `workdir`/metrics.jsonl.
 
   What is written survives a kill at any moment, but for the line that is just
-  being written; a torn line is not read, and `truncate` removes it.
+  being written; a torn line is not read, and `truncate` removes it. A line
+  that is damaged in another way is an error, as the numbers of the steps
+  before the last checkpoint are computed once.
   """
 
   def __init__(self, workdir: str | os.PathLike[str]):
@@ -27,18 +30,14 @@ class Records:
     self._last: int | None = None
 
   def read(self) -> list[dict[str, Any]]:
-    """All whole records, in the order of the file; none without a file."""
-    if not self.path.exists():
-      return []
-    records = []
-    for line in self.path.read_text().splitlines(keepends=True):
-      try:
-        record = json.loads(line)
-      except json.JSONDecodeError:
-        break
-      if not line.endswith("\n") or "step" not in record:
-        break
-      records.append(record)
+    """All whole records, in the order of the file; none without a file.
+
+    Raises:
+      ValueError: names a line that is no record, or that is out of order.
+    """
+    records, damaged = self._parse()
+    if damaged:
+      raise ValueError(damaged)
     return records
 
   def scores(self, name: str) -> dict[int, float]:
@@ -50,35 +49,91 @@ class Records:
     }
 
   def write(self, step: int, values: Mapping[str, float | None]) -> None:
-    """Adds a record, or adds `values` to the last one where it is of `step`."""
+    """Adds a record, or adds `values` to the last one where it is of `step`.
+
+    Raises:
+      OSError: the file cannot be written, as on a full disk.
+    """
     values = {k: v for k, v in values.items() if k not in WALL_CLOCK}
     if step == self._last:
       *before, last = self.read()
       self._replace([*before, last | values])
     else:
-      with self.path.open("a") as file:
-        file.write(_line({"step": step} | values))
+      try:
+        with self.path.open("a") as file:
+          file.write(_line({"step": step} | values))
+          file.flush()
+          os.fsync(file.fileno())
+      except OSError as error:
+        raise OSError(
+            f"cannot write to {self.path}: {error.strerror}"
+        ) from error
       self._last = step
 
   def truncate(self, step: int) -> None:
     """Forgets what comes after `step`, as a run resumed there will redo it.
 
     To be called before the first `write` to a file that exists.
+
+    Raises:
+      ValueError: a line is damaged that may be of `step` or before it.
     """
-    records = [record for record in self.read() if record["step"] <= step]
+    if step and not self.path.exists():
+      print(
+          f"warning: {self.path} is missing; it begins again after step {step}",
+          file=sys.stderr,
+      )
+    records, damaged = self._parse()
+    last = records[-1]["step"] if records else 0
+    if damaged and last < step:
+      raise ValueError(damaged)
+    records = [record for record in records if record["step"] <= step]
     if self.path.exists():
       self._replace(records)
     self._last = records[-1]["step"] if records else None
+
+  def _parse(self) -> tuple[list[dict[str, Any]], str]:
+    """The records before the first that is no record, and what is wrong."""
+    if not self.path.exists():
+      return [], ""
+    records = []
+    content = self.path.read_bytes()
+    lines = content.splitlines(keepends=True)
+    for number, line in enumerate(lines, start=1):
+      if number == len(lines) and (not line.endswith(b"\n") or line == b"\n"):
+        break  # The process ended while it wrote this.
+      try:
+        record = json.loads(line)
+        after = records[-1]["step"] if records else -1
+        if not (type(record["step"]) is int and record["step"] > after):
+          raise ValueError("the steps do not rise")
+      except (ValueError, TypeError, KeyError) as error:
+        return records, (
+            f"{self.path} is damaged at line {number} of {len(lines)} ({error});"
+            " mend the line, or move the file away to begin a new one"
+        )
+      records.append(record)
+    return records, ""
 
   def _replace(self, records: list[dict[str, Any]]) -> None:
     replace_text(self.path, "".join(map(_line, records)))
 
 
 def replace_text(path: pathlib.Path, text: str) -> None:
-  """Writes a text file so that a kill leaves the old or the new one whole."""
+  """Writes a text file so that a kill leaves the old or the new one whole.
+
+  Raises:
+    OSError: the file cannot be written; the old one stays.
+  """
   new = path.with_name(path.name + ".new")
-  new.write_text(text)
-  os.replace(new, path)
+  try:
+    with new.open("w") as file:
+      file.write(text)
+      file.flush()
+      os.fsync(file.fileno())
+    os.replace(new, path)
+  except OSError as error:
+    raise OSError(f"cannot write {path}: {error.strerror}") from error
 
 
 def _line(record: Mapping[str, Any]) -> str:

@@ -3,7 +3,8 @@
 import signal
 
 import jax
-from jax.experimental import multihost_utils
+
+from segjax.training import distributed
 
 
 class Stop:
@@ -11,8 +12,7 @@ class Stop:
 
   A context manager that handles the two signals while it is open. A second
   SIGINT (Ctrl-C) ends the program at once. Over several processes all get the
-  same answer at the same step, whichever of them was signalled; JAX's
-  preemption service listens for SIGTERM there.
+  same answer at the same step, whichever of them was signalled.
 
   Attributes:
     received: the number of the signal that came, or None.
@@ -23,10 +23,7 @@ class Stop:
     self._before = {}
 
   def __enter__(self):
-    names = [signal.SIGINT]
-    if jax.process_count() == 1:
-      names.append(signal.SIGTERM)
-    for name in names:
+    for name in (signal.SIGINT, signal.SIGTERM):
       self._before[name] = signal.signal(name, self._receive)
     return self
 
@@ -38,9 +35,9 @@ class Stop:
     """Whether to stop now, `step` steps being done."""
     if jax.process_count() == 1:
       return self.received is not None
-    if multihost_utils.reached_preemption_sync_point(step):
-      self.received = signal.SIGTERM
-    return self.received is not None
+    agreed = distributed.agree_to_stop(step, self.received)
+    self.received = agreed or self.received
+    return agreed is not None
 
   def _receive(self, number, frame):
     del frame

@@ -3,12 +3,17 @@
 `records.Records` is the third writer.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+import contextlib
 import datetime
 import os
+import pathlib
+import socket
 import sys
+import time
 import types
 from typing import Protocol
+import uuid
 
 from jaxtyping import UInt8
 import numpy as np
@@ -56,6 +61,9 @@ class Console:
 class TensorBoard:
   """Event files for TensorBoard; closed as a context manager.
 
+  They are written at once and not in a thread, so that a full disk is an error
+  of the call that met it.
+
   Args:
     folder: for the files.
     step: at which the run resumes; what earlier files say of later steps is
@@ -63,26 +71,58 @@ class TensorBoard:
   """
 
   def __init__(self, folder: str | os.PathLike[str], step: int):
-    library = _tensorboard()
-    self._writer = library.SummaryWriter(str(folder), purge_step=step + 1)
+    self._library = _tensorboard()
+    self._folder = pathlib.Path(folder)
+    self._folder.mkdir(parents=True, exist_ok=True)
+    # Names sort by time; no two are the same, whatever the clock says.
+    name = f"{int(time.time())}.{socket.gethostname()}.{uuid.uuid4().hex[:8]}"
+    path = self._folder / f"events.out.tfevents.{name}"
+    self._file = self._library.RecordWriter(str(path))
+    self._add(file_version="brain.Event:2")
+    log = self._library.proto.event_pb2.SessionLog
+    self._add(step=step + 1, session_log=log(status=log.START))
 
   def write(self, step: int, values: Values) -> None:
-    """As `Writer`."""
+    """As `Writer`. Raises OSError where the file cannot be written."""
+    scalar = self._library.summary.scalar
     for name, value in values.items():
       if value is not None:
-        self._writer.add_scalar(name, value, step)
+        self._add(step=step, summary=scalar(name, value))
+    with self._explaining():
+      self._file.flush()
 
   def picture(
       self, step: int, name: str, image: UInt8[np.ndarray, "h w 3"]
   ) -> None:
     """Adds an image."""
-    self._writer.add_image(name, image, step, dataformats="HWC")
+    shown = self._library.summary.image(name, image, dataformats="HWC")
+    self._add(step=step, summary=shown)
 
   def __enter__(self):
     return self
 
-  def __exit__(self, *unused):
-    self._writer.close()
+  def __exit__(self, kind, *unused):
+    try:
+      with self._explaining():
+        self._file.close()
+    except OSError:
+      if kind is None:
+        raise
+
+  def _add(self, **fields) -> None:
+    event_type = self._library.proto.event_pb2.Event
+    event = event_type(wall_time=time.time(), **fields)
+    with self._explaining():
+      self._file.write(event.SerializeToString())
+
+  @contextlib.contextmanager
+  def _explaining(self) -> Iterator[None]:
+    try:
+      yield
+    except OSError as error:
+      raise OSError(
+          f"cannot write to {self._folder}: {error.strerror}"
+      ) from error
 
 
 def _number(value: float | None) -> str:

@@ -1,5 +1,6 @@
 """The loop stops where it should, and saves only what is sound."""
 
+import errno
 import functools
 import itertools
 
@@ -94,6 +95,23 @@ def test_a_nan_stops_the_run_before_any_hook_and_keeps_its_batch(
   saved = np.load(tmp_path / "bad_batch_3_0.npz")
   for name, value in tiny.batch(2).items():
     np.testing.assert_array_equal(saved[name], value)
+
+
+def test_a_batch_that_cannot_be_kept_does_not_hide_the_nan(
+    tmp_path, step_fn, monkeypatch
+):
+  """As on a full disk."""
+
+  def refuse(*unused, **also_unused):
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+  monkeypatch.setattr(loop.np, "savez", refuse)
+  state, _ = tiny.parts()
+  bad = lambda state, batch: (state, {"loss": np.float32("nan")})
+  with pytest.raises(
+      loop.NonFiniteError, match=r"could not be kept \(No space"
+  ):
+    loop.train(state, batches(), bad, total_steps=1, workdir=tmp_path)
 
 
 def test_a_nan_in_the_last_step_is_found_too(tmp_path, step_fn):

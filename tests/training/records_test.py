@@ -50,6 +50,43 @@ def test_a_torn_last_line_is_not_read_and_truncation_removes_it(records, torn):
   assert records.path.read_text() == whole
 
 
+def damage(records, line, text):
+  lines = records.path.read_text().splitlines(keepends=True)
+  lines[line - 1] = text
+  records.path.write_text("".join(lines))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ("\n", "?\n", "[]\n", '{"st?p": 2}\n', '{"step": "2"}\n', '{"step": 1}\n'),
+)
+def test_a_damaged_line_is_an_error_that_names_it(records, text):
+  """The numbers of its step were computed once, and will not be again."""
+  for step in (1, 2, 3, 4):
+    records.write(step, {"loss": 0.5})
+  damage(records, 2, text)
+  before = records.path.read_bytes()
+  for read in (records.read, lambda: records.truncate(3)):
+    with pytest.raises(ValueError, match="damaged at line 2 of 4"):
+      read()
+  assert records.path.read_bytes() == before
+
+
+def test_a_damaged_line_of_a_step_that_is_done_again_does_not_matter(records):
+  for step in (1, 2, 3, 4):
+    records.write(step, {"loss": 0.5})
+  damage(records, 3, "\0\0\0\n")
+  records.truncate(2)
+  assert [record["step"] for record in records.read()] == [1, 2]
+
+
+def test_a_run_that_goes_on_without_its_records_says_so(records, capsys):
+  records.truncate(3)
+  assert "metrics.jsonl is missing" in capsys.readouterr().err
+  records.truncate(0)
+  assert not capsys.readouterr().err
+
+
 def test_truncation_forgets_later_steps(records):
   for step in (1, 2, 3):
     records.write(step, {"loss": 0.5})
