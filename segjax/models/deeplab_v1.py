@@ -27,15 +27,7 @@ def zoom(
     size: (height, width) of the result, in pixels.
     factor: pixels from one feature to the next.
   """
-  lacking = [
-      max(0, -(-(pixels - 1) // factor) + 1 - n)
-      for pixels, n in zip(size, x.shape[1:3])
-  ]
-  pads = ((0, 0), *((0, n) for n in lacking), (0, 0))
-  x = jnp.pad(x, pads, mode="edge")
-  corners = tuple((n - 1) * factor + 1 for n in x.shape[1:3])
-  x = ops.resize_bilinear(x, corners, align_corners=True)
-  return x[:, : size[0], : size[1]]
+  return ops.resize_bilinear(x, size, align_corners=True, factor=factor)
 
 
 class DeepLabV1(nn.Module):
@@ -112,5 +104,5 @@ class DeepLabV1(nn.Module):
         x = nn.relu(conv(x))
       # Caffe's pools leave one row more than a stride does on even sizes.
       short = [(0, max(0, a - b)) for a, b in zip(shape[1:3], x.shape[1:3])]
-      x = jnp.pad(x, ((0, 0), *short, (0, 0)), mode="edge")
+      x = ops.pad(x, short, mode="edge")
       yield x[:, : shape[1], : shape[2]]

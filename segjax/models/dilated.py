@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 import numpy as np
 
-from segjax import layers
+from segjax import layers, ops
 from segjax.backbones import drn, vgg
 from segjax.models import deeplab_v1, fcn
 
@@ -184,7 +184,7 @@ class DilatedNet(nn.Module):
         (self.margin, self.margin + STRIDE * n - pixels)
         for n, pixels in zip(grid, image.shape[1:3])
     ]
-    return jnp.pad(image, ((0, 0), *pads, (0, 0)), mode="reflect")
+    return ops.pad(image, pads, mode="reflect")
 
   def _front_end(self, x, train):
     x = self.backbone(x, train=train)["c5"]

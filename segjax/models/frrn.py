@@ -134,7 +134,7 @@ class FRRN(nn.Module):
     height, width = image.shape[1:3]
     stride = 2 ** len(self.encoder)
     edges = ((0, -height % stride), (0, -width % stride))
-    x = jnp.pad(image, ((0, 0), *edges, (0, 0)), mode="edge")
+    x = ops.pad(image, edges, mode="edge")
     block = functools.partial(layers.ConvNormAct, norm=self.norm)
     y = block(self.features, 5, name="conv1")(x, train=train)
     y = self._residual_units(y, "pre", train)
@@ -172,6 +172,5 @@ def unpool(y: Float[Array, "n h w c"]) -> Float[Array, "n 2*h 2*w c"]:
   conventions. Past the last pixel it is repeated.
   """
   _, height, width, _ = y.shape
-  size = (2 * height - 1, 2 * width - 1)
-  y = ops.resize_bilinear(y, size, align_corners=True)
-  return jnp.pad(y, ((0, 0), (0, 1), (0, 1), (0, 0)), mode="edge")
+  size = (2 * height, 2 * width)
+  return ops.resize_bilinear(y, size, align_corners=True, factor=2)

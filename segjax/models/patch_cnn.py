@@ -129,4 +129,4 @@ def slide(
 def _reflect(image, window):
   """Continues the image by half a window on every side."""
   margin = (window // 2, window // 2)
-  return jnp.pad(image, ((0, 0), margin, margin, (0, 0)), mode="reflect")
+  return ops.pad(image, (margin, margin), mode="reflect")

@@ -178,7 +178,7 @@ class UNet(nn.Module):
       pads.append((before, tile - size - before))
     if self.padding == "valid":
       return image
-    return jnp.pad(image, ((0, 0), *pads, (0, 0)), mode="reflect")
+    return ops.pad(image, pads, mode="reflect")
 
 
 def valid_tile(size: int, depth: int) -> tuple[int, int]:

@@ -4,10 +4,11 @@ from segjax.ops.conv import (
     atrous_sampled,
     atrous_zeros,
     conv,
-    conv_transpose,
 )
+from segjax.ops.conv_transpose import conv_transpose
 from segjax.ops.lrn import local_response_norm
 from segjax.ops.normalize import normalize, PRESETS
+from segjax.ops.pad import pad
 from segjax.ops.pool import (
     adaptive_avg_pool,
     adaptive_max_pool,
@@ -40,6 +41,7 @@ __all__ = [
     "max_pool_with_indices",
     "max_unpool",
     "normalize",
+    "pad",
     "resize_bilinear",
     "resize_nearest",
     "resize_region",

@@ -17,7 +17,7 @@ Pair = int | Sequence[int]
 _FEW_PRODUCTS = 0.6
 """Share of a kernel's products below which `taps` is faster than `dense`."""
 
-_DIMENSIONS = ("NHWC", "HWIO", "NHWC")
+DIMENSIONS = ("NHWC", "HWIO", "NHWC")
 
 
 def pair(value: Pair) -> tuple[int, int]:
@@ -111,7 +111,7 @@ def dense(x, kernel, stride, padding, dilation, groups=1):
       window_strides=stride,
       padding=pads,
       rhs_dilation=dilation,
-      dimension_numbers=_DIMENSIONS,
+      dimension_numbers=DIMENSIONS,
       feature_group_count=groups,
   )
 
@@ -270,32 +270,3 @@ def _mostly_padding(size, window, stride, padding, dilation) -> bool:
       hits += at[1] - at[0] if at else 0
     touched *= hits / (window[axis] * out)
   return touched < _FEW_PRODUCTS
-
-
-def conv_transpose(
-    x: Float[Array, "n h w i"],
-    kernel: Float[Array, "kh kw i_per_group o"],
-    *,
-    stride: Pair = 1,
-    padding: Pair = 0,
-    output_padding: Pair = 0,
-    groups: int = 1,
-) -> Float[Array, "n h2 w2 o"]:
-  """The transpose of `conv`: y[stride * i + k - padding] += x[i] kernel[k].
-
-  "Deconvolution" in FCN (arXiv:1411.4038, Sec. 3.3) and "up-convolution" in
-  U-Net. The height is PyTorch's: (h - 1) * stride - 2 * padding + kh +
-  output_padding.
-  """
-  stride, padding, extra = pair(stride), pair(padding), pair(output_padding)
-  window = kernel.shape[:2]
-  pads = [(k - 1 - p, k - 1 - p + e) for k, p, e in zip(window, padding, extra)]
-  return lax.conv_general_dilated(
-      x,
-      jnp.flip(kernel, (0, 1)),
-      window_strides=(1, 1),
-      padding=pads,
-      lhs_dilation=stride,
-      dimension_numbers=_DIMENSIONS,
-      feature_group_count=groups,
-  )

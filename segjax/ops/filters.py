@@ -196,12 +196,20 @@ def window(
     size: of the window, from -(size // 2) on; what lies outside the image
       counts as 0.
   """
-  padded, offsets = _window(features, values, size)
+  padded = _pad_window((features, values), size)
 
-  def step(total, offset):
-    return total + _place(features, *padded, offset), None
+  def row(carry, _):
+    total, padded = carry
+    near = _rows_in_reach(padded, features.shape[1], size)
 
-  return lax.scan(step, jnp.zeros_like(values), offsets)[0]
+    def step(total, column):
+      return total + _place(features, *near, column), None
+
+    total, _ = lax.scan(step, total, jnp.arange(size))
+    return (total, jax.tree.map(_down, padded)), None
+
+  carry = jnp.zeros_like(values), padded
+  return lax.scan(row, carry, length=size)[0][0]
 
 
 def _window_forward(features, values, size):
@@ -210,39 +218,59 @@ def _window_forward(features, values, size):
 
 def _window_backward(size, residuals, cotangent):
   features, values = residuals
-  padded, offsets = _window(features, values, size)
+  padded = _pad_window((features, values), size)
+  height, width = features.shape[1:3]
 
-  def step(total, offset):
-    place = functools.partial(_place, offset=offset)
-    gradients = jax.vjp(place, features, *padded)[1](cotangent)
-    return jax.tree.map(jnp.add, total, gradients), None
+  def row(carry, _):
+    at_p, at_q, padded = carry
+    near = _rows_in_reach(padded, height, size)
 
-  zero = jax.tree.map(jnp.zeros_like, (features, *padded))
-  (at_p, *at_q), _ = lax.scan(step, zero, offsets)
-  inside = lambda x: lax.dynamic_slice(
-      x, (0, size // 2, size // 2, 0), (*features.shape[:3], x.shape[-1])
-  )
+    def step(total, column):
+      place = functools.partial(_place, column=column)
+      gradients = jax.vjp(place, features, *near)[1](cotangent)
+      return jax.tree.map(jnp.add, total, gradients), None
+
+    zero = at_p, *jax.tree.map(jnp.zeros_like, near)
+    (at_p, *new), _ = lax.scan(step, zero, jnp.arange(size))
+    below = lambda x: jnp.pad(x, ((0, 0), (0, size - 1), (0, 0), (0, 0)))
+    at_q = [_down(old) + below(x) for old, x in zip(at_q, new)]
+    return (at_p, at_q, jax.tree.map(_down, padded)), None
+
+  zero = jnp.zeros_like(features), [jnp.zeros_like(x) for x in padded]
+  (at_p, at_q, _), _ = lax.scan(row, (*zero, padded), length=size)
+  edge = size // 2
+  inside = lambda x: x[:, edge : edge + height, edge : edge + width]
   return at_p + inside(at_q[0]), inside(at_q[1])
 
 
 window.defvjp(_window_forward, _window_backward)
 
 
-def _window(features, values, size):
+def _pad_window(maps, size):
   edge = (size // 2, size - 1 - size // 2)
-  pad = lambda x: jnp.pad(x, ((0, 0), edge, edge, (0, 0)))
-  offsets = jnp.stack(jnp.mgrid[:size, :size], -1).reshape(-1, 2)
-  return (pad(features), pad(values)), offsets
+  return tuple(jnp.pad(x, ((0, 0), edge, edge, (0, 0))) for x in maps)
 
 
-def _place(features, padded_features, padded_values, offset):
-  """What one place of the window adds."""
-  moved = lambda x: lax.dynamic_slice(
-      x, (0, *offset, 0), (*features.shape[:3], x.shape[-1])
-  )
-  squares = jnp.square(features - moved(padded_features))
+def _rows_in_reach(padded, height, size):
+  """Of padded maps the rows that one row of a window lies on.
+
+  From the window's last row to its first, as the maps are moved down: rows move
+  by one at a time, so that devices ask their neighbours alone for them.
+  """
+  return tuple(x[:, size - 1 : size - 1 + height] for x in padded)
+
+
+def _down(x):
+  """Each row where the next one was."""
+  return jnp.pad(x[:, :-1], ((0, 0), (1, 0), (0, 0), (0, 0)))
+
+
+def _place(features, near_features, near_values, column):
+  """What one place of the window adds, in rows that already fit."""
+  moved = lambda x: lax.dynamic_slice_in_dim(x, column, features.shape[2], 2)
+  squares = jnp.square(features - moved(near_features))
   weight = jnp.exp(-0.5 * jnp.sum(squares, -1, keepdims=True))
-  return weight * moved(padded_values)
+  return weight * moved(near_values)
 
 
 def _check(what, name, names):

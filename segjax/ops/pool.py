@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 import numpy as np
 
+from segjax.ops import space
 from segjax.ops.conv import output_size, Pair, pair
 
 
@@ -145,30 +146,37 @@ def adaptive_avg_pool(
 ) -> Float[Array, "n h2 w2 c"]:
   """Means over `size` bins that cover the map, PyTorch's overlapping ones."""
   height, width = pair(size)
-  rows = jnp.asarray(_bins(x.shape[1], height), x.dtype)
+  rows = jnp.asarray(_bins(x.shape[1], height))
   cols = jnp.asarray(_bins(x.shape[2], width), x.dtype)
-  y = jnp.einsum(
-      "ph,qw,nhwc->npqc",
-      rows,
-      cols,
-      x,
-      precision=lax.Precision.HIGHEST,
-      preferred_element_type=jnp.float32,
+  # Columns first: where rows lie on several devices, these add up no more than
+  # the bins.
+  exact = dict(
+      precision=lax.Precision.HIGHEST, preferred_element_type=jnp.float32
   )
-  return y.astype(x.dtype)
+  y = jnp.einsum("qw,nhwc->nhqc", cols, x, **exact)
+  y = jnp.einsum("ph,nhqc->npqc", rows, y, **exact)
+  return space.whole(y.astype(x.dtype))
 
 
 def adaptive_max_pool(
     x: Float[Array, "n h w c"], size: Pair
 ) -> Float[Array, "n h2 w2 c"]:
   """The largest values of the bins of `adaptive_avg_pool`."""
-  for axis, target in zip((1, 2), pair(size)):
-    bins = [
-        jnp.max(lax.slice_in_dim(x, *edges, axis=axis), axis, keepdims=True)
-        for edges in _edges(x.shape[axis], target)
-    ]
-    x = jnp.concatenate(bins, axis)
-  return x
+  height, width = pair(size)
+  x = _largest(x, 2, width)
+  if space.parts(x) == 1:
+    return _largest(x, 1, height)
+  # Each device has its own rows of every bin.
+  inside = jnp.asarray(_bins(x.shape[1], height) > 0)[:, :, None, None]
+  return space.whole(jnp.max(jnp.where(inside, x[:, None], -jnp.inf), axis=2))
+
+
+def _largest(x, axis, target):
+  bins = [
+      jnp.max(lax.slice_in_dim(x, *edges, axis=axis), axis, keepdims=True)
+      for edges in _edges(x.shape[axis], target)
+  ]
+  return jnp.concatenate(bins, axis)
 
 
 def _views(x, window, stride):

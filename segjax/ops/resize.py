@@ -2,6 +2,7 @@
 
 Bilinear interpolation is linear and separable, so it is two small matrices, one
 an axis: exact gradients, no gather, and the accelerators' favourite operation.
+Rows that are spread over devices are sums over their neighbours instead.
 """
 
 import functools
@@ -11,6 +12,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Shaped
 import numpy as np
 
+from segjax.ops import space
+
 
 @functools.lru_cache(maxsize=512)
 def _bilinear_weights(
@@ -18,7 +21,9 @@ def _bilinear_weights(
 ) -> Float[np.ndarray, "target size"]:
   """Row t holds the weights of the source pixels in target pixel t."""
   t = np.arange(target, dtype=np.float64)
-  if align_corners:
+  if align_corners and factor is not None:
+    at = np.minimum(t / factor, size - 1)
+  elif align_corners:
     at = t * ((size - 1) / (target - 1)) if target > 1 else np.zeros(1)
   else:
     step = size / target if factor is None else 1 / factor
@@ -47,7 +52,8 @@ def resize_bilinear(
       Interp, TensorFlow's DeepLab); False the outer edges of the images
       (torchvision, mmsegmentation). No smoothing when shrinking.
     factor: target pixels per source pixel, where they are not the ratio of the
-      sizes (PyTorch's `scale_factor`); without `align_corners` only.
+      sizes (PyTorch's `scale_factor`). With `align_corners` the first corners
+      meet, and past the last source pixel it is repeated.
   """
   height, width = (int(s) for s in size)
   for axis, target, formula in (
@@ -56,13 +62,19 @@ def resize_bilinear(
   ):
     if target != x.shape[axis]:
       weights = _bilinear_weights(x.shape[axis], target, align_corners, factor)
-      y = jnp.einsum(
-          formula,
-          jnp.asarray(weights, x.dtype),
-          x,
-          precision=jax.lax.Precision.HIGHEST,
-          preferred_element_type=jnp.float32,
-      )
+      y = None
+      if axis == 1 and space.parts(x) > 1:
+        y = space.mix_rows(x, weights)
+      if y is None and axis == 1 and x.shape[1] < target:
+        x = space.whole(x)
+      if y is None:
+        y = jnp.einsum(
+            formula,
+            jnp.asarray(weights, x.dtype),
+            x,
+            precision=jax.lax.Precision.HIGHEST,
+            preferred_element_type=jnp.float32,
+        )
       x = y.astype(x.dtype)
   return x
 
@@ -82,8 +94,13 @@ def resize_nearest(
   The ratio is rounded to float32 as it is there, which decides a few pixels.
   """
   for axis, target in zip((1, 2), size):
-    if target != x.shape[axis]:
-      x = jnp.take(x, nearest_index(x.shape[axis], target), axis=axis)
+    pixels = x.shape[axis]
+    index = nearest_index(pixels, target)
+    factor = max(target // pixels, 1)
+    if np.array_equal(index, np.arange(pixels * factor) // factor):
+      x = jnp.repeat(x, factor, axis)
+    else:
+      x = jnp.take(x, index, axis=axis)
   return x
 
 

@@ -49,6 +49,10 @@ def batch_sharding(mesh: sharding.Mesh, name: str) -> sharding.NamedSharding:
 def put_batch(batch: types.Batch, mesh: sharding.Mesh) -> dict[str, jax.Array]:
   """The rows that this process has -> arrays over the whole mesh.
 
+  A height is not rounded up, though the loss could leave out rows of 255: they
+  would be in BatchNorm's statistics and in pooled features, and interpolation
+  would meet other corners. The crop's size is the run's decision.
+
   Raises:
     ValueError: the rows of all processes cannot be spread evenly over `data`,
       or the height over `space`.

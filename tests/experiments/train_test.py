@@ -42,7 +42,10 @@ def start(folder, name, *flags, recipe=RECIPE, devices=1):
       "JAX_COMPILATION_CACHE_DIR": str(folder / "compiled"),
       "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.2",
       "JAX_PLATFORMS": "cpu",
-      "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
+      "XLA_FLAGS": (
+          f"--xla_force_host_platform_device_count={devices}"
+          " --xla_backend_optimization_level=0"
+      ),
   }
   return subprocess.Popen(
       [
