@@ -6,6 +6,7 @@ r"""Copies the weights of a run, without its optimiser, into a small workdir.
 """
 
 import pathlib
+import tempfile
 
 from absl import flags
 
@@ -34,10 +35,14 @@ def main() -> None:
     )
   config_text = config_lib.save(config_lib.read(_WORKDIR.value))
   trained = trained_lib.load(_WORKDIR.value, _CHECKPOINT.value)
-  checkpoint.save_variables(
-      output, trained.step, trained.variables, _DTYPE.value
-  )
-  (output / config_lib.FILE).write_text(config_text)
+  output.parent.mkdir(parents=True, exist_ok=True)
+  with tempfile.TemporaryDirectory(".part", dir=output.parent) as folder:
+    whole = pathlib.Path(folder) / "whole"
+    checkpoint.save_variables(
+        whole, trained.step, trained.variables, _DTYPE.value
+    )
+    (whole / config_lib.FILE).write_text(config_text)
+    whole.rename(output)
   size = sum(p.stat().st_size for p in output.rglob("*") if p.is_file())
   print(f"step {trained.step} in {output}, {size / 1e6:.1f} MB")
 

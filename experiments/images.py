@@ -3,15 +3,23 @@
 from collections.abc import Sequence
 import os
 import pathlib
+import re
+import tempfile
+import warnings
+import zlib
 
 from jaxtyping import UInt8
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from segjax import data
+from segjax.data.datasets import archive, codecs
 from segjax.training import pictures
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".gif")
+
+_LONGEST = 255 - len("_overlay.png")
+"""Bytes of a name that a file system takes with our ending."""
 
 
 def find(paths: Sequence[str | os.PathLike[str]]) -> list[pathlib.Path]:
@@ -43,31 +51,65 @@ def find(paths: Sequence[str | os.PathLike[str]]) -> list[pathlib.Path]:
 def read(path: pathlib.Path) -> UInt8[np.ndarray, "h w 3"]:
   """An image file as RGB, upright by its EXIF tag; of several frames the first.
 
-  Sixteen-bit greys are brought to eight; transparent pixels show their colour.
+  What is predicted for it is upright too, as a viewer shows the image. Other
+  kinds of pixels become RGB as `codecs.rgb` says.
 
   Raises:
     ValueError: the file is no image, is damaged, or declares more pixels than
       Pillow's limit against decompression bombs.
   """
   try:
-    with Image.open(path) as image:
-      image = ImageOps.exif_transpose(image)
-      if image.mode.startswith("I"):
-        grey = np.asarray(image).astype(np.int64)
-        grey = grey >> 8 if grey.max() > 255 else grey
-        image = Image.fromarray(grey.clip(0, 255).astype(np.uint8))
-      return np.array(image.convert("RGB"))
-  except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as e:
-    raise ValueError(f"{path} cannot be read as an image: {e}") from e
+    if path.stat().st_size > archive.LIMIT:
+      raise ValueError(f"it has more than {archive.LIMIT} bytes")
+    image = codecs.decode(path.read_bytes(), codecs.PICTURES)
+    with warnings.catch_warnings():
+      warnings.simplefilter("ignore")  # Of a damaged tag.
+      return codecs.rgb(ImageOps.exif_transpose(image))
+  except Exception as error:  # Whatever Pillow meets in random bytes.
+    raise ValueError(
+        f"{path} cannot be read as an image: {error or type(error).__name__}"
+    ) from error
 
 
 def names(paths: Sequence[pathlib.Path]) -> list[str]:
-  """A different name for each file: its stem, with folders where two agree."""
+  """A different name for each file: its stem, with folders where two agree.
+
+  They are fit to be written, see `fitting`.
+  """
   for depth in range(1, 64):
     made = ["_".join(p.with_suffix("").parts[-depth:]) for p in paths]
+    made = [fitting(name.strip("/\\")) for name in made]
     if len(set(made)) == len(made):
-      return [name.strip("/\\") for name in made]
-  return [f"{i:04}_{path.stem}" for i, path in enumerate(paths)]
+      return made
+  return [fitting(f"{i:04}_{path.stem}") for i, path in enumerate(paths)]
+
+
+def fitting(name: str) -> str:
+  """A name for a file, on one line and of at most 243 bytes.
+
+  Control characters become "_", bytes that are no UTF-8 "?", and a checksum
+  stands for what is too much.
+  """
+  name = re.sub(r"[\x00-\x1f\x7f]", "_", name)
+  encoded = name.encode("utf-8", "replace")
+  if len(encoded) > _LONGEST:
+    room, check = _LONGEST - 9, zlib.crc32(os.fsencode(name))
+    return f"{encoded[:room].decode('utf-8', 'ignore')}~{check:08x}"
+  return encoded.decode()
+
+
+def save(picture: Image.Image, path: pathlib.Path) -> None:
+  """Writes a PNG whole or not at all, and makes its folder."""
+  path.parent.mkdir(parents=True, exist_ok=True)
+  handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
+  try:
+    with os.fdopen(handle, "wb") as file:
+      picture.save(file, format="PNG")
+    os.chmod(name, 0o644)
+    os.replace(name, path)
+  except BaseException:
+    os.unlink(name)
+    raise
 
 
 def mask(label: UInt8[np.ndarray, "h w"], labels: data.LabelSet) -> Image.Image:

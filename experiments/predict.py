@@ -4,12 +4,13 @@ r"""Draws what a trained network sees in images.
 
 An IMAGE is a file or a folder. Each gives NAME_overlay.png, the image under
 the colours of its classes with a legend, and NAME_mask.png, a palette picture
-of train ids. `--split=validation` takes images of the data set instead, and
-puts the truth beside the prediction. `--submission=cityscapes` or `voc` writes
-the files that the benchmark's server takes, of all images, and no overlays.
-Images are shown to the network as in the evaluation during training, if
---protocol or single flags do not say otherwise. --workdir may be the output of
-`experiments.convert`.
+of train ids, both upright by the image's EXIF tag, as a viewer shows it. A
+damaged image ends the call; what was drawn before it stays.
+`--split=validation` takes images of the data set instead, and puts the truth
+beside the prediction. `--submission=cityscapes` or `voc` writes the files that
+the benchmark's server takes, of all images, and no overlays. Images are shown
+to the network as in the evaluation during training, if --protocol or single
+flags do not say otherwise. --workdir may be the output of `experiments.convert`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -61,7 +62,8 @@ def main(argv: Sequence[str]) -> None:
   cache.enable()
   trained = network.load(_WORKDIR.value, _CHECKPOINT.value)
   output = pathlib.Path(_OUTPUT.value)
-  output.mkdir(parents=True, exist_ok=True)
+  if output.exists() and not output.is_dir():
+    raise NotADirectoryError(f"--output={output} is no folder")
   examples = _split(trained) if _SPLIT.value else _files(paths)
   shown = protocols.protocol(trained.config)
   model = protocols.at_output_stride(trained.model, shown.output_stride)
@@ -116,8 +118,8 @@ def _draw(
   if "label" in example:
     panels.append(images.overlay(image, example["label"], trained.labels))
   picture = output / f"{name}_overlay.png"
-  images.with_legend(panels, label, trained.labels).save(picture)
-  images.mask(label, trained.labels).save(output / f"{name}_mask.png")
+  images.save(images.with_legend(panels, label, trained.labels), picture)
+  images.save(images.mask(label, trained.labels), output / f"{name}_mask.png")
   return picture
 
 
@@ -132,7 +134,8 @@ def _split(trained: trained_lib.Trained) -> Iterator[dict[str, Any]]:
   source = build.source(config, _SPLIT.value)
   limit = len(source) if _SUBMISSION.value else _LIMIT.value
   for i in range(min(limit, len(source))):
-    yield source[i] | {"id": source[i]["id"].replace("/", "_")}
+    example = source[i]
+    yield example | {"id": images.fitting(example["id"].replace("/", "_"))}
 
 
 if __name__ == "__main__":

@@ -1,9 +1,7 @@
 """Predictions in the form that the benchmarks' servers take."""
 
 from collections.abc import Callable
-import os
 import pathlib
-import tempfile
 
 from jaxtyping import UInt8
 import numpy as np
@@ -39,7 +37,7 @@ def write_cityscapes(folder: pathlib.Path, id: str, label: LabelMap) -> None:
   if unknown:
     raise ValueError(f"{id}: {unknown} are no train ids; there are 0 to 18")
   name = pathlib.PurePosixPath(id).name
-  _save(Image.fromarray(table[label]), folder / f"{name}_pred.png")
+  images.save(Image.fromarray(table[label]), folder / f"{name}_pred.png")
 
 
 def write_voc(folder: pathlib.Path, id: str, label: LabelMap) -> None:
@@ -62,24 +60,10 @@ def write_voc(folder: pathlib.Path, id: str, label: LabelMap) -> None:
         f"{id}: class {label.max()}; VOC has 0 to {len(labels) - 1}"
     )
   tree = folder / "results" / "VOC2012" / "Segmentation" / "comp6_test_cls"
-  _save(images.mask(label, labels), tree / f"{id}.png")
+  images.save(images.mask(label, labels), tree / f"{id}.png")
 
 
 WRITERS: dict[str, Callable[[pathlib.Path, str, LabelMap], None]] = {
     "cityscapes": write_cityscapes,
     "voc": write_voc,
 }
-
-
-def _save(picture: Image.Image, path: pathlib.Path) -> None:
-  """Whole or not at all."""
-  path.parent.mkdir(parents=True, exist_ok=True)
-  handle, name = tempfile.mkstemp(dir=path.parent, suffix=".part")
-  try:
-    with os.fdopen(handle, "wb") as file:
-      picture.save(file, format="PNG")
-    os.chmod(name, 0o644)
-    os.replace(name, path)
-  except BaseException:
-    os.unlink(name)
-    raise

@@ -20,6 +20,9 @@ _DATA, _SHAPE, _DOUBLE = 5, 7, 8
 _LEGACY_SHAPE = (1, 2, 3, 4)
 """Fields of BlobProto: `num`, `channels`, `height` and `width` are legacy."""
 
+_AXES = 32
+"""The most of a blob (`kMaxBlobAxes`)."""
+
 _NAMES = ("weight", "bias")
 
 
@@ -56,20 +59,23 @@ def read(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
 
 
 def _blob(message) -> np.ndarray:
-  parts, shape, legacy = [], None, {}
+  numbers, shape, legacy = {}, None, {}
   for field, value in _fields(message):
     if field in (_DATA, _DOUBLE) and isinstance(value, memoryview):
-      width = 4 if field == _DATA else 8
-      if len(value) % width:
-        raise ValueError("a blob ends within a number")
-      parts.append(np.frombuffer(value, f"<f{width}").astype(np.float32))
+      numbers.setdefault(field, bytearray()).extend(value)
     elif field == _SHAPE:
       shape = [int(v) for _, dim in _fields(value) for v in _integers(dim)]
     elif field in _LEGACY_SHAPE and isinstance(value, int):
       legacy[field] = value
   if shape is None:
     shape = [legacy.get(field, 1) for field in _LEGACY_SHAPE]
-  values = np.concatenate(parts) if parts else np.zeros(0, np.float32)
+  if len(numbers) > 1 or len(shape) > _AXES:
+    raise ValueError("a blob has two kinds of numbers or too many axes")
+  width = 8 if _DOUBLE in numbers else 4
+  data = next(iter(numbers.values()), b"")
+  if len(data) % width:
+    raise ValueError("a blob ends within a number")
+  values = np.frombuffer(data, f"<f{width}").astype(np.float32)
   if values.size != math.prod(shape):
     raise ValueError(f"a blob of shape {shape} has {values.size} numbers")
   return values.reshape(shape)

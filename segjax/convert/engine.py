@@ -147,15 +147,18 @@ def convert(
           f"the checkpoint has no tensor {name!r}; it begins with"
           f" {_some(tensors)}"
       )
-  if named[source.first].ndim != 4:
+  first = named[source.first]
+  if first.ndim != 4 or not first.size:
     raise ValueError(
         f"{source.first!r} should be a kernel of four axes, and is"
-        f" {named[source.first].shape}"
+        f" {first.shape}"
     )
-  if source.classes and named[source.classes].ndim == 0:
+  if source.classes and not (
+      named[source.classes].ndim and named[source.classes].size
+  ):
     raise ValueError(f"{source.classes!r} should have an axis of classes")
   classes = named[source.classes].shape[0] if source.classes else 0
-  channels = named[source.first].shape[source.layout.inputs]
+  channels = first.shape[source.layout.inputs]
   model, want = structure(source, classes, channels)
   want = traverse_util.flatten_dict(dict(want), sep="/")
   got, origin, unused, twice = {}, {}, [], []

@@ -56,7 +56,13 @@ def init_state(
   XLA drops the forward pass.
   """
   init = functools.partial(_init, model, tx, image_shape, ema)
-  return jax.jit(init, out_shardings=sharding)(rng)
+  # LLVM at its best takes ten times as long for what runs once.
+  quick = {"xla_backend_optimization_level": 1}
+  return jax.jit(
+      init,
+      out_shardings=sharding,
+      compiler_options=quick if jax.default_backend() == "cpu" else None,
+  )(rng)
 
 
 def abstract_state(

@@ -46,7 +46,8 @@ def train_step(
     schedule: reports the learning rate, which `tx` knows by itself.
     dtype: of the forward and the backward pass; weights and images are cast
       once, while master weights, gradients and statistics stay float32.
-    remat: a regular expression of submodules to recompute; see `remat.stages`.
+    remat: a regular expression of submodules to recompute, and what they keep;
+      see `remat.stages`.
     microbatches: into how many parts the batch is cut to save memory; see
       `_in_microbatches`.
     ema_decay: of the moving average in `state.ema`, which starts faster:

@@ -7,6 +7,7 @@ import pytest
 
 from segjax import convert
 from tests.convert import golden
+from tests.data.datasets import rot
 
 
 def varint(number):
@@ -110,11 +111,7 @@ def _leaves(variables):
 
 
 @hypothesis.given(strategies.data())
-@hypothesis.settings(
-    max_examples=200,
-    deadline=None,
-    suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture],
-)
+@rot.SETTINGS
 def test_damage_is_an_error_that_names_the_file(tmp_path, data):
   """Cut anywhere or with a byte changed: an error or tensors, nothing else."""
   whole = net(layers())
@@ -135,7 +132,9 @@ def test_damage_is_an_error_that_names_the_file(tmp_path, data):
   assert message is None or "w.caffemodel: not a complete" in message
 
 
-@pytest.mark.parametrize("content", (b"", b"\x00" * 9, b"PK\x03\x04" * 8))
+@pytest.mark.parametrize(
+    "content", (b"", b"\x00" * 9, b"PK\x03\x04" * 8, b"\xff" * 99)
+)
 def test_other_files_are_refused(tmp_path, content):
   path = tmp_path / "w.caffemodel"
   path.write_bytes(content)

@@ -1,6 +1,7 @@
 """`python -m experiments.convert`, as a user calls it."""
 
 import json
+import pickle
 
 import jax
 import numpy as np
@@ -8,7 +9,7 @@ import orbax.checkpoint as ocp
 import pytest
 
 from segjax import convert
-from tests.convert import golden
+from tests.convert import golden, read_test
 from tests.experiments import running
 
 SOURCE = "torchvision/mobilenet_v2"
@@ -55,6 +56,10 @@ def test_writes_what_load_gives(checkpoint, tensors, tmp_path):
         ({"source": "torchvision/mobilenet_v9"}, "torchvision/mobilenet_v2"),
         ({"source": "torchvision/resnet18"}, "no tensor 'conv1.weight'"),
         ({"checkpoint": "no-such.pth"}, "no checkpoint file 'no-such.pth'"),
+        (
+            {"checkpoint": "tests"},
+            "tests is no file that a checkpoint could be",
+        ),
         ({"output": ""}, "--output is missing"),
         (
             {"source": "semseg/pspnet50", "checkpoint": ""},
@@ -88,3 +93,15 @@ def test_an_existing_checkpoint_is_not_overwritten(checkpoint, tmp_path):
       status=1,
   )
   assert "exists; choose another --output" in complaint
+
+
+def test_a_harmful_file_is_refused_on_one_line(tmp_path):
+  """Whatever it is called; nothing of it is run and nothing is written."""
+  path = tmp_path / "evil\n窓.pth"
+  path.write_bytes(pickle.dumps({"a": read_test.Evil(tmp_path / "trace")}))
+  flags = (f"--checkpoint={path}", f"--output={tmp_path / 'out'}")
+  _, complaint = running.run("convert", f"--source={SOURCE}", *flags, status=1)
+  assert complaint.startswith("error:")
+  assert "evil 窓.pth: refused" in complaint
+  assert complaint.count("\n") == 1
+  assert list(tmp_path.iterdir()) == [path]

@@ -1,13 +1,19 @@
 """Image files of every kind, and the pictures made of predictions."""
 
+import functools
+import io
+import os
 import zlib
 
+import hypothesis
+from hypothesis import strategies as st
 import numpy as np
 from PIL import Image
 import pytest
 
 from experiments import images
 from segjax import data
+from tests.data.datasets import rot
 
 LABELS = data.LabelSet(("road", "sky"), ((128, 64, 128), (70, 130, 180)))
 
@@ -48,6 +54,74 @@ def test_an_animation_gives_its_first_frame(tmp_path):
   path = tmp_path / "moving.gif"
   frames[0].save(path, save_all=True, append_images=frames[1:])
   assert images.read(path).min() > 250
+
+
+def test_an_animated_png_gives_its_first_frame(tmp_path):
+  frames = [Image.new("RGB", (8, 8), c) for c in ("white", "black")]
+  path = tmp_path / "moving.png"
+  frames[0].save(path, save_all=True, append_images=frames[1:])
+  assert images.read(path).min() == 255
+
+
+def test_cmyk_photographs_have_their_colours(tmp_path):
+  path = tmp_path / "print.jpg"
+  Image.new("RGB", (16, 12), (200, 80, 9)).convert("CMYK").save(path)
+  assert np.abs(images.read(path) - np.float32((200, 80, 9))).max() < 5
+
+
+def test_palettes_with_transparent_entries_show_the_colour_beneath(tmp_path):
+  picture = Image.new("P", (4, 4), 1)
+  picture.putpalette([9, 9, 9, 30, 60, 90])
+  path = tmp_path / "palette.png"
+  picture.save(path, transparency=b"\x00\x80")
+  np.testing.assert_array_equal(
+      images.read(path), np.full((4, 4, 3), (30, 60, 90))
+  )
+
+
+def test_pixels_of_floating_point_are_refused(tmp_path):
+  path = save(tmp_path / "depth.tif", np.ones((4, 4), np.float32))
+  with pytest.raises(ValueError, match=r"depth.tif .*floating point"):
+    images.read(path)
+
+
+def test_a_program_is_no_image(tmp_path, monkeypatch):
+  """Pillow would start Ghostscript for it."""
+  from PIL import EpsImagePlugin
+
+  monkeypatch.setattr(EpsImagePlugin, "Ghostscript", pytest.fail)
+  path = tmp_path / "page.png"
+  Image.new("RGB", (8, 8)).save(path, "EPS")
+  with pytest.raises(ValueError, match=r"page.png cannot be read as an image"):
+    images.read(path)
+
+
+def pictures():
+  """Small files of every kind that is read."""
+  rng = np.random.default_rng(0)
+  picture = Image.fromarray(rng.integers(0, 255, (9, 7, 3), np.uint8))
+  exif = Image.Exif()
+  exif[0x0112] = 6
+  made = {}
+  for kind in ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP"):
+    buffer = io.BytesIO()
+    options = {} if kind in ("BMP", "GIF") else {"exif": exif}
+    picture.save(buffer, kind, **options)
+    made[kind] = buffer.getvalue()
+  return made
+
+
+@pytest.mark.parametrize("kind", pictures())
+def test_rotten_images_are_read_or_refused(tmp_path, kind):
+  content, path = pictures()[kind], tmp_path / "rotten.png"
+
+  @rot.SETTINGS
+  @hypothesis.given(st.data())
+  def check(draws):
+    path.write_bytes(rot.rot(draws, content))
+    rot.read_or_refused(functools.partial(images.read, path), path.name)
+
+  check()
 
 
 @pytest.mark.parametrize("content", (b"", b"GIF89a", b"no image at all"))
@@ -96,6 +170,37 @@ def test_names_differ_where_files_agree(tmp_path):
   assert images.names(paths) == ["a_1", "b_1"]
   assert images.names(paths[:1]) == ["1"]
   assert len(set(images.names([paths[0], paths[0]]))) == 2
+
+
+def test_names_are_fit_to_be_written_whatever_the_files_are_called(tmp_path):
+  odd = [
+      "a\nb\x1b",
+      "窓" * 80,
+      "x" * 250,
+      "x" * 249 + "y",
+      os.fsdecode(b"\xff"),
+  ]
+  names = images.names([tmp_path / f"{name}.png" for name in odd])
+  assert names[0] == "a_b_"
+  assert names[1] == "窓" * 80
+  assert names[4] == "?"
+  assert len(set(names)) == 5
+  for name in names:
+    path = tmp_path / f"{name}_overlay.png"
+    images.save(Image.new("RGB", (1, 1)), path)
+    assert images.find([path]) == [path]
+
+
+def test_a_picture_that_cannot_be_written_leaves_nothing(tmp_path):
+  class Unfinished(Image.Image):
+
+    def save(self, file, format):
+      file.write(b"half")
+      raise OSError("no space left")
+
+  with pytest.raises(OSError, match="no space"):
+    images.save(Unfinished(), tmp_path / "a.png")
+  assert not list(tmp_path.iterdir())
 
 
 def test_an_overlay_colours_classes_and_leaves_void(tmp_path):

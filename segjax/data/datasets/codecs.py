@@ -11,14 +11,15 @@ import cv2
 from jaxtyping import Integer, Shaped, UInt8
 import numpy as np
 from PIL import Image
-import scipy.io
 
 from segjax.data.datasets import archive
 
 FORMATS = ("PNG", "JPEG", "MPO")
 """What Pillow calls the formats that a prepared data set stores as they are."""
 
-
+PICTURES = (*FORMATS, "BMP", "TIFF", "WEBP", "GIF")
+"""All that are read: no others are tried, such as EPS, which is a program."""
+_OPENED = [name for name in PICTURES if name != "MPO"]  # Pillow: a JPEG.
 _MAX_MATLAB = 1 << 28  # Bytes of one variable, inflated.
 _COMPRESSED = 15  # miCOMPRESSED of the MATLAB 5 format.
 
@@ -41,14 +42,33 @@ def decode(encoded: bytes, formats: tuple[str, ...] = FORMATS) -> Image.Image:
   """
   with warnings.catch_warnings():
     warnings.simplefilter("ignore")
-    image = Image.open(io.BytesIO(encoded))
+    image = Image.open(io.BytesIO(encoded), formats=_OPENED)
     if image.format not in formats:
       raise ValueError(f"a {image.format} file")
     if image.format == "PNG":
       image.verify()
-      image = Image.open(io.BytesIO(encoded))
+      image = Image.open(io.BytesIO(encoded), formats=_OPENED)
     image.load()
   return image
+
+
+def rgb(image: Image.Image) -> UInt8[np.ndarray, "h w 3"]:
+  """A decoded picture as 8-bit RGB; 16-bit greys lose their lower byte.
+
+  Transparent pixels show the colour beneath.
+
+  Raises:
+    ValueError: its pixels are of floating point, and of any scale.
+  """
+  if image.mode.startswith("I"):
+    grey = np.asarray(image).astype(np.int64)
+    grey = grey >> 8 if grey.max() > 255 else grey
+    image = Image.fromarray(grey.clip(0, 255).astype(np.uint8))
+  if image.mode == "F":
+    raise ValueError("pixels of floating point")
+  with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    return np.array(image.convert("RGB"))
 
 
 def encode(array: np.ndarray) -> bytes:
@@ -119,6 +139,8 @@ def matlab(file: archive.File, *fields: str) -> Shaped[np.ndarray, "..."]:
     ValueError: naming the file, if it is damaged, has no such field, or
       inflates to more than a label map needs.
   """
+  import scipy.io  # Slow to import, and few data sets need it.
+
   name = ".".join(fields)
   content = file.read()
   try:

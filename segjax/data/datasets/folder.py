@@ -8,7 +8,7 @@ import unicodedata
 import zlib
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import ImageOps
 import tensorflow_datasets as tfds
 
 from segjax.data import labels
@@ -16,7 +16,6 @@ from segjax.data.datasets import archive, base, codecs
 
 _IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 _MASKS = (".png", ".bmp", ".tif", ".tiff", ".gif")
-_FORMATS = (*codecs.FORMATS, "BMP", "TIFF", "WEBP", "GIF")
 _LISTS = ("train", "val", "validation", "test", "trainval")
 
 
@@ -112,17 +111,17 @@ class Folder(base.Builder):
   def read_image(self, file: archive.File) -> tuple[bytes, tuple[int, int]]:
     encoded = file.read()
     with codecs.decodable(file):
-      image = codecs.decode(encoded, _FORMATS)
+      image = codecs.decode(encoded, codecs.PICTURES)
       if self._upright and image.getexif().get(0x0112, 1) != 1:
         image = ImageOps.exif_transpose(image)
       elif image.format in codecs.FORMATS:
         return encoded, (image.height, image.width)
-      rgb = _rgb(image)
+      rgb = codecs.rgb(image)
       return codecs.encode(rgb[..., ::-1]), rgb.shape[:2]
 
   def decode_label(self, file: archive.File) -> np.ndarray:
     with codecs.decodable(file):
-      image = codecs.decode(file.read(), _FORMATS)
+      image = codecs.decode(file.read(), codecs.PICTURES)
     frames = getattr(image, "n_frames", 1)
     if image.format in ("JPEG", "MPO") or frames > 1:
       raise ValueError(
@@ -132,7 +131,7 @@ class Folder(base.Builder):
     if image.mode in ("1", "L", "P", "I", "I;16"):
       return np.asarray(image).astype(np.int32)
     if self._table.colours:
-      return codecs.decode_colours(file, self._table.colours, _FORMATS)
+      return codecs.decode_colours(file, self._table.colours, codecs.PICTURES)
     rgb = np.asarray(image.convert("RGB"))
     if np.any(rgb != rgb[..., :1]):
       raise ValueError(
@@ -223,14 +222,3 @@ def _normal(name: str) -> str:
 
 def _split_name(name: str) -> str:
   return {"val": "validation"}.get(name, name)
-
-
-def _rgb(image: Image.Image) -> np.ndarray:
-  """8-bit RGB; 16-bit greys lose their lower byte."""
-  if image.mode.startswith("I"):
-    grey = np.asarray(image).astype(np.int64)
-    grey = grey >> 8 if grey.max() > 255 else grey
-    image = Image.fromarray(grey.clip(0, 255).astype(np.uint8))
-  if image.mode == "F":
-    raise ValueError("pixels of floating point")
-  return np.asarray(image.convert("RGB"))

@@ -10,7 +10,6 @@ import shutil
 import tempfile
 from typing import Any
 
-import tensorflow_datasets as tfds
 import tqdm
 
 
@@ -85,6 +84,8 @@ def _neighbours(path: pathlib.Path) -> tuple[pathlib.Path, pathlib.Path]:
 
 
 def _build(builder: Any, manual_dir: str | None, progress: bool) -> None:
+  import tensorflow_datasets as tfds  # Slow, and mostly all is built already.
+
   tfds.display_progress_bar(False)
   with (
       tqdm.tqdm(

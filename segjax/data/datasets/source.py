@@ -5,7 +5,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-import tensorflow_datasets as tfds
 
 # Masks do not follow a photograph's orientation tag, so it must not either.
 _IMAGE = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
@@ -21,6 +20,8 @@ class Source:
   """
 
   def __init__(self, builder: Any, split: str):
+    import tensorflow_datasets as tfds  # Slow, as below.
+
     self.name = f"{builder.info.full_name}, {split}"
     features = builder.info.features
     missing = {"image", "label"} - set(features)
@@ -60,6 +61,8 @@ class Source:
     stored = (self._builder.info.metadata or {}).get("sizes")
     if stored is None:
       return [self[i]["label"].shape for i in range(len(self))]
+    import tensorflow_datasets as tfds
+
     parts = tfds.core.ReadInstruction.from_spec(self._split)
     return [
         tuple(size)
