@@ -1,56 +1,23 @@
 """Times and sizes of one network: what `experiments.benchmark` writes down."""
 
-from collections.abc import Callable, Mapping, Sequence
-import dataclasses
 import functools
-import statistics
-import time
 from typing import Any
 
 from flax import linen as nn
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, PyTree
 import numpy as np
-import optax
 
+from experiments import measure_training, subjects, timing
 from segjax import types
 from segjax.layers import fold as fold_lib
-from segjax.training import state as state_lib
-from segjax.training import step
 
 TOLERANCE = 1e-3
 """Largest difference from a peer, in standard deviations of an output."""
 
-
-@dataclasses.dataclass(frozen=True)
-class Subject:
-  """A network, and what one step of its training is made of.
-
-  Attributes:
-    name: as on the command line.
-    model: the module.
-    num_classes: that labels may have.
-    loss_fn, tx, options: of `training.step.train_step`, the last its further
-      keywords.
-    dtype: of activations.
-  """
-
-  name: str
-  model: nn.Module
-  num_classes: int
-  loss_fn: step.LossFn
-  tx: optax.GradientTransformation
-  options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-  dtype: jnp.dtype = jnp.float32
-
-
-def features_loss(
-    outputs: types.Outputs, labels: Array
-) -> tuple[Array, dict[str, Array]]:
-  """For a backbone, which has no loss: the mean square of all its maps."""
-  del labels
-  return sum(jnp.mean(jnp.square(x)) for x in outputs.values()), {}
+LOOSE = 0.2
+"""The same of the root mean square, in less than float32 or on an accelerator,
+where float32 products are rounded too."""
 
 
 def inference(model: nn.Module):
@@ -67,43 +34,20 @@ def inference(model: nn.Module):
   return infer
 
 
-def draw_variables(
-    model: nn.Module, shape: tuple[int, ...], seed: int = 0
-) -> types.Variables:
-  """Weights that keep activations finite, faster than `model.init`.
-
-  Kernels are He's normal ones (arXiv:1502.01852, Eq. 10); normalisations do
-  nothing.
-  """
-  rng = np.random.default_rng(seed)
-  init = functools.partial(model.init, train=False)
-  image = jax.ShapeDtypeStruct(shape, jnp.float32)
-
-  def draw(path, leaf):
-    if path[-1].key == "kernel":
-      scale = np.sqrt(2 / max(1, np.prod(leaf.shape[:-1])))
-      return scale.astype(np.float32) * rng.standard_normal(
-          leaf.shape, np.float32
-      )
-    ones = path[-1].key in ("scale", "var")
-    return np.full(leaf.shape, float(ones), np.float32)
-
-  variables = jax.eval_shape(init, jax.random.key(0), image)
-  return jax.tree_util.tree_map_with_path(draw, variables)
-
-
 def measure(
-    subject: Subject,
+    subject: subjects.Subject,
     *,
     size: tuple[int, int],
     batch: int,
     repetitions: int,
     train: bool = False,
     fold: bool = False,
-    peer: Callable[..., Any] | None = None,
+    peer: Any = None,
     peer_folded: bool = False,
 ) -> dict[str, Any]:
   """All that is known about a network, as a JSON object.
+
+  Where a training step or a peer fails, it has an "error" instead of times.
 
   Args:
     subject: the network.
@@ -113,15 +57,12 @@ def measure(
       counted.
     train: whether a training step is measured too.
     fold: whether inference is of the folded network (`layers.fold`).
-    peer: makes the same network elsewhere from (infer, variables, shape), such
-      as `torch_peer.Peer`; its calls alternate with ours.
+    peer: runs the same network elsewhere, such as `torch_backend.Torch`; its
+      calls alternate with ours, after a look at what they compute.
     peer_folded: whether it gets the folded network as well.
-
-  Raises:
-    ValueError: the peer computes something else.
   """
   shape = (batch, *size, 3)
-  variables = draw_variables(subject.model, shape)
+  variables = subjects.draw_variables(subject.model, shape)
   params = jax.tree.leaves(variables["params"])
   about = {
       "name": subject.name,
@@ -131,6 +72,25 @@ def measure(
       "batch": batch,
       "dtype": jnp.dtype(subject.dtype).name,
   }
+  about |= _inference(
+      subject, variables, shape, repetitions, fold, peer, peer_folded
+  )
+  if peer is not None:
+    peer.forget()
+  if train:
+    about["train"] = timing.attempt(
+        lambda: measure_training.measure(
+            subject, variables, shape, repetitions, peer
+        )
+    )
+    if peer is not None:
+      peer.forget()
+  return about
+
+
+def _inference(
+    subject, variables, shape, repetitions, fold, peer, peer_folded
+) -> dict[str, Any]:
   image = np.random.default_rng(1).standard_normal(shape, np.float32)
   cast = functools.partial(
       jax.tree.map, lambda x: jnp.asarray(x, subject.dtype)
@@ -138,133 +98,59 @@ def measure(
   model, less = subject.model, variables
   if fold:
     model, less = fold_lib.fold(model, variables, shape)
-  about["folded"] = model is not subject.model
+  about = {"folded": model is not subject.model}
   given = jax.device_put(less | {"params": cast(less["params"])}), cast(image)
   infer = inference(model)
   compiled = jax.jit(infer).lower(*given).compile()
-  about["forward"] = _analysis(compiled)
+  about["forward"] = timing.analysis(compiled)
 
   def forward():
     jax.block_until_ready(compiled(*given))
 
-  calls = {"forward": forward}
+  calls = {}
   if peer is not None:
     theirs = (infer, less)
     if not peer_folded:
       theirs = (inference(subject.model), variables)
-    calls["peer"], about["peer"] = _against(
-        peer, subject.name, *theirs, image, compiled(*given)
+    about["peer"] = timing.attempt(
+        lambda: _other(
+            subject, peer, *theirs, image, jax.device_get(compiled(*given))
+        )
     )
+    calls = about["peer"].pop("calls", {})
     about["peer"]["folded"] = peer_folded and about["folded"]
-  for name, times in _alternate(calls, repetitions).items():
-    about[name] = about.get(name, {}) | _summary(times, batch)
-  if peer is not None:
-    medians = about["forward"]["seconds"], about["peer"]["seconds"]
-    about["peer"]["ratio"] = medians[0]["median"] / medians[1]["median"]
-  if train:
-    about["train"] = _train(subject, variables, shape, repetitions)
+  times = timing.alternate({"ours": forward} | calls, repetitions)
+  about["forward"] |= timing.summary(times.pop("ours"), shape[0])
+  timing.conclude(about["forward"], about.get("peer", {}), times, shape[0])
   return about
 
 
-def _against(peer, name, infer, variables, image, ours: types.Outputs):
-  """The peer's call, after a look at what it computes."""
-  import torch  # Only who compares needs it.
-
-  other = peer(infer, variables, image.shape)
-  tensor = torch.from_numpy(image)
-  theirs = other(tensor)
-  difference = max(
-      float(np.abs(np.asarray(x) - theirs[k].numpy()).max() / np.std(x))
-      for k, x in ours.items()
+def _other(subject, peer, infer, variables, image, ours: types.Outputs):
+  """The peer's inference, after a look at what it computes."""
+  dtype = jnp.dtype(subject.dtype).name
+  other = peer.inference(
+      infer, variables, image.shape, device=peer.device, dtype=dtype
   )
-  if not difference < TOLERANCE:
+  tensor = peer.put(image)
+  theirs = {k: x.float().cpu().numpy() for k, x in other(tensor).items()}
+  largest = rms = 0.0
+  for key, x in ours.items():
+    x = np.float32(x)
+    difference = (x - theirs[key]) / np.std(x)
+    largest = max(largest, float(np.abs(difference).max()))
+    rms = max(rms, float(np.sqrt(np.mean(np.square(difference)))))
+  exact = subjects.is_exact(subject)
+  if not (largest < TOLERANCE if exact else rms < LOOSE):
     raise ValueError(
-        f"{name}: the peer's outputs are up to {difference:.2g}"
-        f" standard deviations from ours; {TOLERANCE} is allowed"
+        f"{subject.name}: the peer's outputs are up to {largest:.2g} standard"
+        f" deviations from ours, {rms:.2g} in the mean;"
+        f" {TOLERANCE if exact else LOOSE} is allowed"
     )
-  about = {
-      "name": f"PyTorch {torch.__version__}",
-      "threads": torch.get_num_threads(),
+  forms, calls = peer.forms(other.__call__, lambda function: function(tensor))
+  return peer.about() | {
       "parameters": other.parameters,
-      "largest_difference": difference,
-  }
-  return lambda: other(tensor), about
-
-
-def _train(subject, variables, shape, repetitions: int) -> dict[str, Any]:
-  rng = np.random.default_rng(2)
-  labels = rng.integers(0, subject.num_classes, shape[:3]).astype(np.uint8)
-  images = rng.integers(0, 256, shape).astype(np.uint8)
-  batch = jax.device_put({"image": images, "label": labels})
-  params = variables["params"]
-  state = state_lib.TrainState(
-      jnp.zeros((), jnp.int32),
-      params,
-      variables.get("batch_stats", {}),
-      subject.tx.init(params),
-  )
-  state = jax.tree.map(jnp.array, state)
-  update = jax.jit(
-      functools.partial(
-          step.train_step,
-          model=subject.model,
-          loss_fn=subject.loss_fn,
-          tx=subject.tx,
-          dtype=subject.dtype,
-          **subject.options,
-      ),
-      donate_argnums=0,
-  )
-  key = jax.random.key(0)
-  compiled = update.lower(state, batch, key).compile()
-  latest = [state]
-
-  def train_step():
-    latest[0], metrics = compiled(latest[0], batch, key)
-    jax.block_until_ready(metrics)
-
-  times = _alternate({"train": train_step}, repetitions)["train"]
-  return _analysis(compiled) | _summary(times, shape[0])
-
-
-def _analysis(compiled: Any) -> dict[str, Any]:
-  """What the compiler says of its program."""
-  memory = compiled.memory_analysis()
-  peak = (
-      memory.argument_size_in_bytes
-      + memory.output_size_in_bytes
-      + memory.temp_size_in_bytes
-      - memory.alias_size_in_bytes
-  )
-  return {
-      "flops": int(compiled.cost_analysis()["flops"]),
-      "memory": {
-          "arguments": memory.argument_size_in_bytes,
-          "outputs": memory.output_size_in_bytes,
-          "temporaries": memory.temp_size_in_bytes,
-          "total": peak,
-      },
-  }
-
-
-def _alternate(
-    calls: Mapping[str, Callable[[], PyTree]], repetitions: int
-) -> dict[str, list[float]]:
-  """Seconds of each call, taken in turns so that all see the same machine."""
-  times = {name: [] for name in calls}
-  for i in range(repetitions + 1):
-    for name, call in calls.items():
-      start = time.perf_counter()
-      call()
-      if i:
-        times[name].append(time.perf_counter() - start)
-  return times
-
-
-def _summary(times: Sequence[float], batch: int) -> dict[str, Any]:
-  median = statistics.median(times)
-  return {
-      "seconds": {"median": median, "min": min(times), "max": max(times)},
-      "repetitions": len(times),
-      "images_per_second": batch / median,
+      "largest_difference": largest,
+      "rms_difference": rms,
+      "forms": forms,
+      "calls": calls,
   }

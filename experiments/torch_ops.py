@@ -1,4 +1,4 @@
-"""PyTorch's counterparts of our operations, all on (n, h, w, c) tensors."""
+"""PyTorch's counterparts of the operations in our traces."""
 
 from collections.abc import Callable, Mapping
 import functools
@@ -9,81 +9,6 @@ from typing import Any
 import torch
 import torch.nn.functional as F  # noqa: N812
 
-
-def _nchw(x: torch.Tensor) -> torch.Tensor:
-  """A view: what lies as NHWC is channels_last to PyTorch."""
-  return x.permute(0, 3, 1, 2)
-
-
-def _on_maps(function: Callable[..., torch.Tensor]) -> Callable:
-  """A function of NCHW maps as one of NHWC maps."""
-
-  def call(x, *arguments, **options):
-    y = function(_nchw(x), *arguments, **options)
-    return y.permute(0, 2, 3, 1)
-
-  return call
-
-
-def _conv(x, kernel, bias=None, *, stride, padding, dilation, groups):
-  return F.conv2d(x, kernel, bias, stride, padding, dilation, groups)
-
-
-def _conv_transpose(
-    x, kernel, bias=None, *, stride, padding, output_padding, groups
-):
-  return F.conv_transpose2d(
-      x, kernel, bias, stride, padding, output_padding, groups
-  )
-
-
-def _batch_norm(x, scale, bias, mean, var, *, epsilon):
-  return F.batch_norm(x, mean, var, scale, bias, eps=epsilon)
-
-
-def _avg_pool(x, window, stride, *, padding, ceil_mode, count_include_pad):
-  stride = window if stride is None else stride
-  return F.avg_pool2d(x, window, stride, padding, ceil_mode, count_include_pad)
-
-
-def _max_pool(x, window, stride, *, padding, ceil_mode):
-  stride = window if stride is None else stride
-  return F.max_pool2d(x, window, stride, padding, 1, ceil_mode)
-
-
-def _resize_bilinear(x, size, *, align_corners, factor):
-  if factor is not None:
-    return F.interpolate(x, scale_factor=factor, mode="bilinear")
-  return F.interpolate(x, size, mode="bilinear", align_corners=align_corners)
-
-
-def _channels_last(*axes):
-  return lambda kernel: kernel.permute(axes).contiguous(
-      memory_format=torch.channels_last
-  )
-
-
-WHOLE = {
-    "conv": _on_maps(_conv),
-    "conv_transpose": _on_maps(_conv_transpose),
-    "max_pool": _on_maps(_max_pool),
-    "avg_pool": _on_maps(_avg_pool),
-    "adaptive_avg_pool": _on_maps(
-        lambda x, size: F.adaptive_avg_pool2d(x, size)
-    ),
-    "resize_bilinear": _on_maps(_resize_bilinear),
-    "resize_nearest": _on_maps(lambda x, size: F.interpolate(x, size)),
-    "batch_norm": _on_maps(_batch_norm),
-    "bias": torch.add,
-}
-"""What `torch_peer` keeps as one operation, called as ours are."""
-
-KERNELS = {
-    "conv": _channels_last(3, 2, 0, 1),
-    "conv_transpose": _channels_last(2, 3, 0, 1),
-}
-"""Our kernels as PyTorch has them."""
-
 ACTIVATIONS = {
     # name in the trace -> PyTorch's function, which may work in place
     "relu": F.relu,
@@ -92,6 +17,9 @@ ACTIVATIONS = {
     "hard_silu": F.hardswish,
     "hard_sigmoid": F.hardsigmoid,
 }
+
+OVERWRITING = {"relu", "relu6"}
+"""Activations that do without their input in the backward pass."""
 
 VIEWS = {
     "broadcast_in_dim",
@@ -119,16 +47,18 @@ _PLAIN = {
     "gt": operator.gt,
     "le": operator.le,
     "log": torch.log,
+    "log1p": torch.log1p,
     "logistic": torch.sigmoid,
     "lt": operator.lt,
     "mul": operator.mul,
+    "ne": operator.ne,
     "neg": operator.neg,
     "pow": operator.pow,
     "rsqrt": torch.rsqrt,
     "select_n": lambda which, no, yes: torch.where(which, yes, no),
     "sqrt": torch.sqrt,
     "square": torch.square,
-    "stop_gradient": lambda x: x,
+    "stop_gradient": lambda x: x.detach(),
     "sub": operator.sub,
     "tanh": torch.tanh,
 }
@@ -184,7 +114,7 @@ def _slice(params, equation):
           params["start_indices"], params["limit_indices"], strides
       )
   )
-  return operator.itemgetter(index)
+  return lambda x: x[index]  # torch.compile cannot read operator.itemgetter.
 
 
 def _pad(params, equation):

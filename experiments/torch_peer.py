@@ -1,42 +1,22 @@
 """Our networks on PyTorch's kernels: the other side of a comparison.
 
-A network is traced once, with its convolutions, normalisations, pools and
-resizes as single operations, and the trace is replayed with PyTorch's own
-(`conv2d` on channels_last arrays, `batch_norm` in its fused inference form,
-activations and sums in place where nobody reads their input again). So every
-network has a peer, of the same weights, and the two can be held against each
-other: `experiments.benchmark` compares their outputs before it takes times.
+Every network has a peer, of the same weights, made from our own trace
+(`torch_replay`); so the two can be held against each other:
+`experiments.benchmark` compares what they compute before it takes times.
 """
 
-from collections.abc import Callable, Sequence
-import dataclasses
-import functools
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
-from jax.extend import core
 import jax.numpy as jnp
 import numpy as np
 import torch
+import torch.nn.functional as F  # noqa: N812
 
-from experiments import marks, torch_ops
+from experiments import recipes, torch_replay
 from segjax import types
-
-
-@dataclasses.dataclass
-class _Step:
-  """One operation of the replay; slots are numbers of values.
-
-  `biasable` is a convolution that can add a bias, its third input, itself.
-  """
-
-  function: Callable[..., Any]
-  inputs: tuple[int, ...]
-  output: int
-  in_place: Callable[..., Any] | None = None
-  view: bool = False
-  biasable: bool = False
-  dead: tuple[int, ...] = ()
+from segjax.training import optimizer
 
 
 class Peer:
@@ -52,155 +32,168 @@ class Peer:
       infer: Callable[[types.Variables, jax.Array], types.Outputs],
       variables: types.Variables,
       shape: tuple[int, ...],
+      *,
+      device: str = "cpu",
+      dtype: str = "float32",
   ):
     """Traces `infer(variables, image)` for images of `shape`, (n, h, w, c).
+
+    Kernels are kept in `dtype`; with "bfloat16" all else is under autocast.
 
     Raises:
       NotImplementedError: it has an operation that we have not translated.
     """
-    image = jax.ShapeDtypeStruct(shape, jnp.float32)
-    with marks.marks():
-      # A function of its own: JAX remembers the traces of each.
-      trace = jax.make_jaxpr(lambda *x: infer(*x))(variables, image)
-    outputs = jax.eval_shape(infer, variables, image)
-    self._structure = jax.tree.structure(outputs)
-    self._values: list[Any] = []
-    self._constant: set[int] = set()
-    self._steps: list[_Step] = []
-    self._made: dict[int, _Step] = {}
-    inputs = [
-        self._new(torch.tensor(np.asarray(leaf)))
-        for leaf in jax.tree.leaves(variables)
-    ]
-    self._image = self._new()
-    self._outputs = self._inline(
-        trace.jaxpr, trace.consts, [*inputs, self._image]
+    self._dtype = getattr(torch, dtype)
+    self._replay = torch_replay.Replay(
+        infer,
+        variables,
+        jax.ShapeDtypeStruct(shape, jnp.float32),
+        device=device,
+        dtype=self._dtype,
     )
-    self._plan()
-    self.parameters = self._count(variables, trace.jaxpr)
+    self.steps = self._replay.steps
+    self.parameters = self._replay.parameters
 
   def __call__(self, image: torch.Tensor) -> dict[str, torch.Tensor]:
-    """The model's outputs, (n, h, w, c) as the image is, in float32."""
-    values = list(self._values)
-    values[self._image] = image
-    with torch.inference_mode():
-      for step in self._steps:
-        values[step.output] = step.function(*(values[i] for i in step.inputs))
-        for i in step.dead:
-          values[i] = None
-    outputs = [values[i] for i in self._outputs]
-    return jax.tree.unflatten(self._structure, outputs)
+    """The model's outputs, (n, h, w, c) as the image is."""
+    with torch.inference_mode(), autocast(image.device.type, self._dtype):
+      return self._replay.run(image)
 
-  def _new(self, value: Any = None) -> int:
-    self._values.append(value)
-    slot = len(self._values) - 1
-    if value is not None:
-      self._constant.add(slot)
-    return slot
 
-  def _inline(self, jaxpr, consts, inputs: Sequence[int]) -> list[int]:
-    """Appends the steps of a trace; the slots of its results."""
-    slots = dict(zip(jaxpr.invars, inputs))
-    for var, value in zip(jaxpr.constvars, consts):
-      slots[var] = self._new(torch.tensor(np.asarray(value)))
+class Trainer:
+  """Training steps of a network of ours in PyTorch.
 
-    def slot(var):
-      if isinstance(var, core.Literal):
-        return self._new(np.asarray(var.val).item())
-      return slots[var]
+  Normalisations with the statistics of the batch, dropout, the losses of all
+  heads, the gradient and SGD are PyTorch's own.
 
-    for equation in jaxpr.eqns:
-      found = self._translate(equation, [slot(v) for v in equation.invars])
-      slots.update(zip(equation.outvars, found))
-    return [slot(v) for v in jaxpr.outvars]
+  Attributes:
+    parameters: as of `Peer`.
+    has_dropout: whether two steps from one state may differ.
+  """
 
-  def _translate(self, equation, inputs: list[int]) -> list[int]:
-    name, params = equation.primitive.name, equation.params
-    called = params.get("name")
-    if name == marks.PRIMITIVE:
-      return [self._whole(called, dict(params["options"]), inputs)]
-    if called in torch_ops.ACTIVATIONS and len(inputs) == 1:
-      function = torch_ops.ACTIVATIONS[called]
-      in_place = functools.partial(function, inplace=True)
-      return [self._append(function, inputs, in_place=in_place)]
-    for key in ("jaxpr", "call_jaxpr"):
-      if key in params:
-        inner = params[key]
-        return self._inline(inner.jaxpr, inner.consts, inputs)
-    if name == "split":
-      starts = np.cumsum([0, *params["sizes"]])
-      return [
-          self._append(
-              functools.partial(
-                  torch.narrow, dim=params["axis"], start=int(a), length=int(n)
-              ),
-              inputs,
-              view=True,
-          )
-          for a, n in zip(starts, params["sizes"])
-      ]
-    function = torch_ops.translate(name, params, equation)
-    in_place = torch.Tensor.add_ if self._sums_like(equation) else None
-    view = name in torch_ops.VIEWS
-    return [self._append(function, inputs, in_place=in_place, view=view)]
+  def __init__(
+      self,
+      forward: Callable[[types.Variables, jax.Array], types.Outputs],
+      variables: types.Variables,
+      shape: tuple[int, ...],
+      recipe: recipes.Recipe,
+      *,
+      device: str = "cpu",
+      dtype: str = "float32",
+  ):
+    """Traces `forward(variables, image)` for uint8 images of `shape`.
 
-  def _sums_like(self, equation) -> bool:
-    """Whether it is a sum that fits into the place of its first input."""
-    if equation.primitive.name != "add":
-      return False
-    first, result = equation.invars[0], equation.outvars[0]
-    return first.aval.shape == result.aval.shape and not isinstance(
-        first, core.Literal
+    Args:
+      forward: the network in training, with the preprocessing in front of it.
+      variables: where it begins; "params" and perhaps "batch_stats".
+      shape: (n, h, w, c).
+      recipe: the losses, on those outputs of `forward`, and the optimiser.
+      device: of weights, images and labels.
+      dtype: "bfloat16" for autocast.
+
+    Raises:
+      NotImplementedError: it has an operation that we have not translated.
+    """
+    self._recipe, self._dtype = recipe, getattr(torch, dtype)
+    self._variables = variables
+
+    def read(variables, image):
+      outputs = forward(variables, image)
+      return {k: outputs[k] for k in recipe.heads or outputs}
+
+    self._replay = torch_replay.Replay(
+        read,
+        variables,
+        jax.ShapeDtypeStruct(shape, jnp.uint8),
+        learn=True,
+        device=device,
+    )
+    self.parameters = self._replay.parameters
+    self.has_dropout = any(s.name == "dropout" for s in self._replay.steps)
+    self._class_weights = None
+    if recipe.class_weights:
+      self._class_weights = torch.tensor(recipe.class_weights, device=device)
+    self._count = 0
+    self._optimizer = self._sgd(variables["params"])
+
+  def loss(self, image: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
+    """Of uint8 images (n, h, w, c) and uint8 labels (n, h, w)."""
+    with autocast(image.device.type, self._dtype):
+      outputs = self._replay.run(image)
+      if not self._recipe.heads:
+        return sum(x.float().square().mean() for x in outputs.values())
+      label = label.long()
+      return sum(
+          weight * self._cross_entropy(outputs[name].movedim(-1, 1), label)
+          for name, weight in self._recipe.heads.items()
+      )
+
+  def step(
+      self,
+      image: torch.Tensor,
+      label: torch.Tensor,
+      loss: Callable[..., torch.Tensor] | None = None,
+  ) -> torch.Tensor:
+    """One update; its loss. `loss` may be a compiled form of `self.loss`."""
+    self._optimizer.zero_grad(set_to_none=True)
+    value = (loss or self.loss)(image, label)
+    value.backward()
+    rate = self._recipe.learning_rate
+    rate = float(rate(self._count)) if callable(rate) else rate
+    for group in self._optimizer.param_groups:
+      group["lr"] = rate * group["factor"]
+    self._optimizer.step()
+    self._count += 1
+    return value.detach()
+
+  def grad_norm(self) -> float:
+    """Of all gradients of the last step."""
+    grads = [p.grad for p in self._replay.learned() if p.grad is not None]
+    return float(torch.linalg.vector_norm(
+        torch.stack([torch.linalg.vector_norm(g.float()) for g in grads])
+    ))  # fmt: skip
+
+  def variables(self) -> types.Variables:
+    """As ours are, after the steps so far."""
+    leaves, treedef = jax.tree.flatten(self._variables)
+    return treedef.unflatten(map(self._replay.leaf, range(len(leaves))))
+
+  def _cross_entropy(self, logits, label):
+    options = {"weight": self._class_weights, "ignore_index": 255}
+    denominator = self._recipe.denominator
+    if denominator == "weight" or (
+        denominator == "valid" and self._class_weights is None
+    ):
+      return F.cross_entropy(logits, label, **options)
+    total = F.cross_entropy(logits, label, reduction="sum", **options)
+    if denominator == "all":
+      return total / label.numel()
+    return total / (label != 255).sum().clamp_min(1)
+
+  def _sgd(self, params: Mapping[str, Any]) -> torch.optim.SGD:
+    recipe, groups = self._recipe, {}
+    decays = recipe.decays(params)
+    paths = optimizer.paths(params)
+    for tensor, path, decay in zip(self._replay.learned(), paths, decays):
+      factor = recipe.factor(path)
+      groups.setdefault((decay, factor), []).append(tensor)
+    return torch.optim.SGD(
+        [
+            {"params": tensors, "weight_decay": decay, "factor": factor}
+            for (decay, factor), tensors in groups.items()
+        ],
+        lr=0.1,  # Each step sets its own.
+        momentum=recipe.momentum,
+        nesterov=recipe.nesterov,
+        fused=True,
     )
 
-  def _whole(self, name, options, inputs: list[int]) -> int:
-    function = functools.partial(torch_ops.WHOLE[name], **options)
-    before = self._made.get(inputs[0])
-    if name == "bias" and before is not None and before.biasable:
-      # The convolution without it goes where nobody else reads it.
-      return self._append(before.function, [*before.inputs, inputs[1]])
-    if name in torch_ops.KERNELS:
-      x, kernel, *rest = inputs
-      inputs = [x, self._append(torch_ops.KERNELS[name], [kernel]), *rest]
-      return self._append(function, inputs, biasable=not rest)
-    return self._append(function, inputs)
 
-  def _append(self, function, inputs, **about: Any) -> int:
-    if all(i in self._constant for i in inputs):
-      return self._new(function(*(self._values[i] for i in inputs)))
-    step = _Step(function, tuple(inputs), self._new(), **about)
-    self._steps.append(step)
-    self._made[step.output] = step
-    return step.output
+def autocast(device: str, dtype: torch.dtype) -> torch.autocast:
+  """PyTorch's mixed precision, if `dtype` is not float32."""
+  return torch.autocast(device, dtype, enabled=dtype != torch.float32)
 
-  def _count(self, variables, jaxpr) -> int:
-    """The sizes of those parameters that some operation reads."""
-    read = {v for e in jaxpr.eqns for v in e.invars if isinstance(v, core.Var)}
-    paths = jax.tree_util.tree_leaves_with_path(variables)
-    return sum(
-        int(leaf.size)
-        for (path, leaf), var in zip(paths, jaxpr.invars)
-        if path[0].key == "params" and var in read
-    )
 
-  def _plan(self) -> None:
-    """Drops what nobody reads; frees each value after its last use."""
-    needed, steps = set(self._outputs), []
-    for step in reversed(self._steps):
-      if step.output in needed:
-        needed.update(step.inputs)
-        steps.append(step)
-    self._steps = steps[::-1]
-    last: dict[int, _Step] = {}
-    for step in self._steps:
-      last.update(dict.fromkeys(step.inputs, step))
-    kept = {*self._outputs, *self._constant, self._image}
-    for slot, step in last.items():
-      if slot not in kept:
-        step.dead += (slot,)
-    # A view, and what it looks at, share their place with others.
-    shared = {i for s in self._steps if s.view for i in (*s.inputs, s.output)}
-    for step in self._steps:
-      first = step.inputs[0]
-      if step.in_place and first in step.dead and first not in shared:
-        step.function = step.in_place
+def tensor(array: np.ndarray, device: str) -> torch.Tensor:
+  """A copy on the device."""
+  return torch.tensor(array, device=device)

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments import measure
+from experiments import measure, subjects
 from segjax import layers, ops
 from segjax.backbones import hrnet, mobilenet, resnet
 from segjax.layers import fold
@@ -29,7 +29,7 @@ SHAPE = (2, 33, 47, 3)
 
 def both(model, shape=SHAPE, folded=False):
   """What we compute, what the peer computes, and the peer."""
-  variables = measure.draw_variables(model, shape)
+  variables = subjects.draw_variables(model, shape)
   rng = np.random.default_rng(1)
   # Norms and biases that do something.
   variables = jax.tree.map(
@@ -67,7 +67,9 @@ class Everything(nn.Module):
   @nn.compact
   def __call__(self, image, *, train):
     x = layers.Conv(8, 1, name="conv")(image)
-    y = layers.ConvTranspose(8, 4, 2, 1, name="up")(x)
+    y = layers.ConvTranspose(8, 4, 2, 1, groups=2, name="up")(x)
+    y = ops.local_response_norm(y)
+    y = layers.BatchNorm(batch_statistics=True, name="norm")(y, train=train)
     y = ops.avg_pool(y, 3, 2, padding=1, ceil_mode=True)
     y = ops.resize_bilinear(y, (x.shape[1], x.shape[2]), align_corners=True)
     x = x + y
@@ -82,6 +84,10 @@ class Everything(nn.Module):
     affinity = nn.softmax(jnp.einsum("npc,nqc->npq", flat, flat) / 100)
     x = jnp.einsum("npq,nqc->npc", affinity, flat).reshape(x.shape)
     x = jnp.where(x > 0, x, 0.1 * x) ** 2 + kept.sum(-1, keepdims=True)
+    small, places = ops.max_pool_with_indices(x, 2, ceil_mode=True)
+    x = x + ops.max_unpool(small, places, x.shape[1:3], window=2)
+    small, places = ops.max_pool_with_indices(x, 3, 2, padding=1)
+    x = x + ops.max_unpool(small, places, x.shape[1:3])
     x = ops.adaptive_avg_pool(x, (3, 5)).transpose(0, 2, 1, 3)
     return {"logits": ops.resize_nearest(x, (7, 9))}
 
@@ -96,7 +102,7 @@ def test_all_operations_are_translated():
 def test_a_second_call_gives_the_same():
   """Working in place leaves the weights and the image alone."""
   infer = measure.inference(RESNET)
-  variables = measure.draw_variables(RESNET, SHAPE)
+  variables = subjects.draw_variables(RESNET, SHAPE)
   peer = torch_peer.Peer(infer, variables, SHAPE)
   image = torch.randn(SHAPE)
   first, copy = peer(image), image.clone()
@@ -108,21 +114,21 @@ def test_a_second_call_gives_the_same():
 def test_the_steps_are_those_that_a_pytorch_user_writes():
   """Convolutions, norms, activations, sums and the pool; nothing else."""
   model = RESNET
-  variables = measure.draw_variables(model, SHAPE)
+  variables = subjects.draw_variables(model, SHAPE)
   peer = torch_peer.Peer(measure.inference(model), variables, SHAPE)
   convs = 1 + 4 * 4  # The stem; three and a projection in each block.
   activations, sums = 1 + 4 * 3, 4
-  assert len(peer._steps) == 2 * convs + activations + sums + 1
+  assert len(peer.steps) == 2 * convs + activations + sums + 1
 
 
 def test_a_folded_network_has_its_biases_in_the_convolutions():
   """As a PyTorch user folds: conv2d adds the bias; no norm, no sum of its own."""
-  variables = measure.draw_variables(RESNET, SHAPE)
+  variables = subjects.draw_variables(RESNET, SHAPE)
   model, less = fold.fold(RESNET, variables, SHAPE)
   peer = torch_peer.Peer(measure.inference(model), less, SHAPE)
   convs = 1 + 4 * 4
   activations, sums = 1 + 4 * 3, 4
-  assert len(peer._steps) == convs + activations + sums + 1
+  assert len(peer.steps) == convs + activations + sums + 1
 
 
 def test_our_functions_are_ours_again_after_the_trace():
