@@ -22,8 +22,6 @@ SIZE = (65, 49)
 STEPS = 600
 FAST_TO_COMPILE = {"xla_backend_optimization_level": 0}
 
-one_of_each_class = pytest.mark.parametrize("name", ONE_OF_EACH_CLASS)
-
 
 def four_scenes():
   """Images, about standard normal, and labels."""
@@ -74,10 +72,10 @@ class Compiled:
   gradient: object
 
 
-@functools.lru_cache(maxsize=1)
-def compiled(name):
-  """Tests run network by network, so that one is kept."""
-  model, _ = MODELS[name]
+@pytest.fixture(scope="module", params=ONE_OF_EACH_CLASS)
+def network(request):
+  """Tests run network by network."""
+  model, _ = MODELS[request.param]
   images, labels = four_scenes()
   variables = draws.draw(model, images)
   apply = jax.jit(functools.partial(model.apply, train=False))
@@ -97,10 +95,8 @@ def compiled(name):
   )
 
 
-@one_of_each_class
-def test_every_parameter_has_a_gradient(name):
+def test_every_parameter_has_a_gradient(network):
   """No head and no layer is left out of the outputs' sum."""
-  network = compiled(name)
   gradients, _ = network.gradient(
       network.variables["params"],
       network.variables.get("batch_stats", {}),
@@ -112,9 +108,7 @@ def test_every_parameter_has_a_gradient(name):
     assert np.all(np.isfinite(gradient)), jax.tree_util.keystr(path)
 
 
-@one_of_each_class
-def test_training_changes_all_batch_statistics(name):
-  network = compiled(name)
+def test_training_changes_all_batch_statistics(network):
   before = network.variables.get("batch_stats", {})
   _, (_, after) = network.gradient(
       network.variables["params"], before, *four_scenes(), jnp.ones(2)
@@ -124,10 +118,8 @@ def test_training_changes_all_batch_statistics(name):
   assert jax.tree.all(changed), changed
 
 
-@one_of_each_class
-def test_an_image_does_not_know_the_rest_of_its_batch(name):
+def test_an_image_does_not_know_the_rest_of_its_batch(network):
   """The logits of two images stay when the other two change."""
-  network = compiled(name)
   images, _ = four_scenes()
   others = np.concatenate([images[:2], 1 - images[1:3]])
   want = network.forward(network.variables, images)
@@ -139,9 +131,7 @@ def test_an_image_does_not_know_the_rest_of_its_batch(name):
     assert np.any(np.abs(got[key][2:] - y[2:]) > 1e-3 * np.std(y)), key
 
 
-@one_of_each_class
-def test_compiled_and_eager_agree(name):
-  network = compiled(name)
+def test_compiled_and_eager_agree(network):
   images, _ = four_scenes()
   want = network.model.apply(network.variables, images, train=False)
   got = network.forward(network.variables, images)
@@ -152,10 +142,8 @@ def test_compiled_and_eager_agree(name):
     )
 
 
-@one_of_each_class
-def test_bfloat16_is_finite_and_near(name):
+def test_bfloat16_is_finite_and_near(network):
   """In half precision the outputs are those of single precision, roughly."""
-  network = compiled(name)
   images, _ = four_scenes()
   half = lambda x: jnp.asarray(x, jnp.bfloat16)
   variables = dict(network.variables)
@@ -173,13 +161,11 @@ def test_bfloat16_is_finite_and_near(name):
 
 
 @pytest.mark.heavy
-@one_of_each_class
-def test_four_scenes_can_be_learnt_by_heart(name):
+def test_four_scenes_can_be_learnt_by_heart(network):
   """Adam drives the loss far below what a constant answer reaches.
 
   The same features are dropped in every step.
   """
-  network = compiled(name)
   images, labels = four_scenes()
   shares = np.bincount(labels.ravel(), minlength=CLASSES) / labels.size
   constant = -np.sum(shares * np.log(shares))
