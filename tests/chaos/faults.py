@@ -62,6 +62,23 @@ def one_batch(*arguments, **keywords):
   die()
 
 
+def late_batches(*arguments, **keywords):
+  """As `build.eval_batches`, when what goes on in the background is done."""
+  time.sleep(30)
+  yield from ORIGINAL_EVAL_BATCHES(*arguments, **keywords)
+
+
+def kill_while_removing():
+  """And before the evaluation that begins meanwhile has its scores."""
+  build.eval_batches = late_batches
+  before(
+      shutil,
+      "rmtree",
+      half_of_a_folder,
+      lambda path, *_: "orbax-checkpoint-tmp" not in str(path),
+  )
+
+
 ORIGINAL_EVAL_BATCHES = build.eval_batches
 
 KILLS = {
@@ -86,12 +103,7 @@ KILLS = {
         half_a_line,
         lambda recorder, step, values: step == 7,
     ),
-    "while an old checkpoint is removed": lambda: before(
-        shutil,
-        "rmtree",
-        half_of_a_folder,
-        lambda path, *_: "orbax-checkpoint-tmp" not in str(path),
-    ),
+    "while an old checkpoint is removed": kill_while_removing,
     "during an evaluation": lambda: setattr(build, "eval_batches", one_batch),
     # The first time, the lines after the checkpoint are forgotten.
     "before the scores are recorded": lambda: before(

@@ -42,10 +42,11 @@ Otherwise it is one network of each class whose rows are its neighbours' alone.
 """
 
 NAMES = MODELS if EVERYTHING else sorted(set(ONE_OF_EACH_CLASS) - set(SENDS))
-FORWARD = [f"forward:{name}" for name in NAMES]
-GRADIENT = [f"gradient:{name}" for name in (MODELS if EVERYTHING else LEARNING)]
+GRADIENT = MODELS if EVERYTHING else LEARNING
+FORWARD = [f"forward:{name}" for name in NAMES if name not in GRADIENT]
+GRADIENT = [f"gradient:{name}" for name in GRADIENT]
 TALLER = [p for p in GRADIENT if EVERYTHING and network(p) not in SENDS] or [
-    f"forward:{name}" for name in LEARNING
+    f"forward:{name}" for name in ("FCN-8s", "FRRN", "PSPNet", "UNet")
 ]
 
 
