@@ -42,7 +42,12 @@ def flags_of(binary):
       text=True,
       check=False,
   )
-  return set(re.findall(r"^\s+--(?:\[no\])?(\w+)", done.stdout, re.MULTILINE))
+  found = re.findall(r"^\s+--(\[no\])?(\w+)", done.stdout, re.MULTILINE)
+  return {
+      prefix + name
+      for no, name in found
+      for prefix in ("", "no")[: 1 + bool(no)]
+  }
 
 
 @pytest.mark.parametrize("binary, arguments", every_command())
