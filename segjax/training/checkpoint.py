@@ -46,6 +46,9 @@ class Checkpoints:
     workdir: of the run; the states go to its folder `checkpoints`, one per
       step. Which is best is read from the run's metrics.jsonl.
     keep: how many of the latest are kept, beside the best.
+
+  Raises:
+    DamageError: no checkpoint is whole, and one cannot even be listed.
   """
 
   def __init__(self, workdir: str | os.PathLike[str], *, keep: int = 2):
@@ -54,9 +57,19 @@ class Checkpoints:
     self._writing: int | None = None
     self._failed: int | None = None
     quiet.silence()
+    try:
+      self._manager = self._open(keep)
+    except Exception:  # Orbax reads the metadata of all, whole or not.
+      damaged, whole = self._damaged()
+      if not damaged:
+        raise
+      self._set_aside(damaged, whole)
+      self._manager = self._open(keep)
+
+  def _open(self, keep: int) -> ocp.CheckpointManager:
     latest = checkpoint_managers.LatestN(keep)
     policy = [latest, selection.Best(self._workdir)]
-    self._manager = ocp.CheckpointManager(
+    return ocp.CheckpointManager(
         self._folder,
         item_handlers=ocp.PyTreeCheckpointHandler(),
         options=ocp.CheckpointManagerOptions(
@@ -126,14 +139,32 @@ class Checkpoints:
         damaged[step] = seal.describe(error)
       else:
         self._set_aside(damaged, step)
+        self._manager.reload()
         return state
     if damaged:
-      found = "; ".join(f"{step}: {error}" for step, error in damaged.items())
-      raise DamageError(
-          f"every checkpoint in {self._folder} is damaged ({found}). Restore one"
-          " from a copy, or take another --workdir to begin from the start"
-      )
+      raise self._no_whole(damaged)
     return None
+
+  def _damaged(self) -> tuple[dict[int, str], int]:
+    """What is wrong with which step, and the latest step that is whole."""
+    damaged, whole = {}, []
+    steps = ocp.utils.checkpoint_steps(self._folder)
+    for step in sorted(steps, reverse=True):
+      try:
+        _verify(self._folder / str(step))
+        whole.append(step)
+      except (OSError, DamageError) as error:
+        damaged[step] = seal.describe(error)
+    if damaged and not whole:
+      raise self._no_whole(damaged)
+    return damaged, max(whole, default=0)
+
+  def _no_whole(self, damaged: Mapping[int, str]) -> DamageError:
+    found = "; ".join(f"{step}: {error}" for step, error in damaged.items())
+    return DamageError(
+        f"every checkpoint in {self._folder} is damaged ({found}). Restore one"
+        " from a copy, or take another --workdir to begin from the start"
+    )
 
   def wait(self) -> None:
     """Returns when everything saved is on disk.
@@ -204,7 +235,6 @@ class Checkpoints:
         )
     if jax.process_count() > 1:
       multihost_utils.sync_global_devices("segjax/set_aside")
-    self._manager.reload()
 
 
 def _verify(folder: pathlib.Path) -> bool:

@@ -99,6 +99,25 @@ def test_damage_to_any_file_gives_way_to_the_checkpoint_before(
     assert (workdir / "damaged" / "7").is_dir()
 
 
+@pytest.mark.parametrize("steps", (("7",), ("7", "3")))
+def test_metadata_that_orbax_cannot_list_are_damage_too(
+    workdir, parts, capsys, steps
+):
+  """It reads those of every checkpoint before it is asked for one."""
+  for step in steps:
+    path = workdir / checkpoint.FOLDER / step / "_CHECKPOINT_METADATA"
+    content = path.read_bytes()
+    assert b"init_timestamp" in content
+    path.write_bytes(content.replace(b"init_timestamp", b"init_timeStamp"))
+  if len(steps) == 1:
+    tiny.assert_same(restore(workdir, parts), at(parts, 3))
+    assert "step 7 is damaged" in capsys.readouterr().err
+  else:
+    with pytest.raises(checkpoint.DamageError, match="every checkpoint"):
+      restore(workdir, parts)
+    assert (workdir / checkpoint.FOLDER / "7").is_dir()
+
+
 def test_where_all_are_damaged_nothing_begins_from_scratch(workdir, parts):
   """The second time neither: they stay where they are."""
   draw = random.Random(runs.SEED)
