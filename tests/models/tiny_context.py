@@ -41,7 +41,7 @@ from tests.models.tiny_parts import (
 
 MODELS = {
     "CRF-RNN": (
-        crf_rnn.CRFRNN(train_iterations=2, test_iterations=2, **FCN),
+        crf_rnn.CRFRNN(train_iterations=1, test_iterations=2, **FCN),
         ["logits"],
     ),
     "DPN": (
