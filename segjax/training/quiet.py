@@ -10,6 +10,10 @@ import logging
 import sys
 
 _LOGGERS = ("absl", "asyncio", "concurrent.futures")
+_NEVER_RETRIEVED = (
+    "Future exception was never retrieved",
+    "Task exception was never retrieved",
+)
 _before = []
 
 
@@ -34,7 +38,7 @@ def _is_news(record: logging.LogRecord) -> bool:
   text = record.getMessage()
   return not (
       ("orbax" in record.pathname and (error or "Metadata file" in text))
-      or text.startswith("Future exception was never retrieved")
+      or text.startswith(_NEVER_RETRIEVED)
       or (error and _is_left_behind(error))
   )
 
