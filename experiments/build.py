@@ -15,6 +15,7 @@ import optax
 from experiments import names, streams
 from segjax import losses, ops
 from segjax.training import optimizer as optimizer_lib
+from segjax.training import step as step_lib
 
 PRECISIONS = {"float32": jnp.float32, "bfloat16": jnp.bfloat16}
 
@@ -147,6 +148,36 @@ def optimizer(
           learning_rate=schedule, factors=factors, **keywords
       ),
       schedule,
+  )
+
+
+def train_step(
+    config: ml_collections.ConfigDict,
+    model: Any,
+    num_classes: int,
+    tx: optax.GradientTransformation,
+    schedule: optax.Schedule,
+) -> Callable:
+  """`step.train_step` of a config: (state, batch, rng) -> (state, metrics).
+
+  Args:
+    config: of the run.
+    model: what `parallel.spread` gives, or the network itself.
+    num_classes: that the loss knows.
+    tx: the first that `optimizer` gives.
+    schedule: the second.
+  """
+  return functools.partial(
+      step_lib.train_step,
+      model=model,
+      loss_fn=loss(config, num_classes),
+      tx=tx,
+      preprocess=preprocess(config),
+      schedule=schedule,
+      dtype=dtype(config),
+      remat=config.remat,
+      microbatches=config.accumulation_steps,
+      ema_decay=config.ema_decay,
   )
 
 

@@ -1,7 +1,6 @@
 """Seconds until a program of ours works: for `experiments.benchmark_startup`."""
 
 from collections.abc import Sequence
-import functools
 import importlib
 import json
 import os
@@ -16,7 +15,6 @@ import numpy as np
 
 from experiments import build, cache
 from segjax.training import state as state_lib
-from segjax.training import step
 
 MODULES = (
     "jax",
@@ -95,23 +93,14 @@ def phases(config: str, began: float) -> dict[str, float]:
   model = build.model(config, classes)
   tx, schedule = build.optimizer(config)
   train_step = jax.jit(
-      functools.partial(
-          step.train_step,
-          model=model,
-          loss_fn=build.loss(config, classes),
-          tx=tx,
-          preprocess=build.preprocess(config),
-          schedule=schedule,
-          dtype=build.dtype(config),
-          remat=config.remat,
-          microbatches=config.accumulation_steps,
-      ),
-      donate_argnums=0,
+      build.train_step(config, model, classes, tx, schedule), donate_argnums=0
   )
   mark()
   size = tuple(config.augment.crop or (65, 65))
   rng = jax.random.key(config.seed)
-  state = state_lib.init_state(model, tx, rng, (1, *size, 3))
+  state = state_lib.init_state(
+      model, tx, rng, (1, *size, 3), ema=config.ema_decay > 0
+  )
   jax.block_until_ready(state)
   mark()
   draw = np.random.default_rng(0).integers

@@ -36,7 +36,6 @@ from segjax.training import (
     records,
     sharding,
     signals,
-    step,
     writers,
 )
 from segjax.training import state as state_lib
@@ -90,17 +89,12 @@ def train(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
   model = build.model(config, len(label_set))
   tx, schedule = build.optimizer(config)
   train_step = jax.jit(
-      functools.partial(
-          step.train_step,
-          model=parallel.spread(config.parallel, model, mesh),
-          loss_fn=build.loss(config, len(label_set)),
-          tx=tx,
-          preprocess=build.preprocess(config),
-          schedule=schedule,
-          dtype=build.dtype(config),
-          remat=config.remat,
-          microbatches=config.accumulation_steps,
-          ema_decay=config.ema_decay,
+      build.train_step(
+          config,
+          parallel.spread(config.parallel, model, mesh),
+          len(label_set),
+          tx,
+          schedule,
       ),
       donate_argnums=0,
       out_shardings=(replicated, replicated),

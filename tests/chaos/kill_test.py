@@ -64,16 +64,6 @@ POINTS = {
 """Of each of `faults.KILLS`, in the order of one run: how one sees it after."""
 
 
-@pytest.fixture(scope="module")
-def warm(tmp_path_factory):
-  """With the run "whole", which nobody disturbed."""
-  folder = tmp_path_factory.mktemp("kill")
-  with runs.Warm(folder) as warm:
-    whole = warm.start("whole")
-    assert whole.wait() == 0, whole.out
-    yield warm
-
-
 @pytest.mark.heavy
 def test_a_run_killed_at_random_moments_ends_as_one_that_was_not(warm):
   """Half of the kills come while a checkpoint is being written."""

@@ -14,16 +14,6 @@ from tests.chaos import damage_test, runs
 pytestmark = pytest.mark.heavy
 
 
-@pytest.fixture(scope="module")
-def warm(tmp_path_factory):
-  """With the run "whole", which nobody disturbed."""
-  folder = tmp_path_factory.mktemp("refuse")
-  with runs.Warm(folder) as warm:
-    whole = warm.start("whole")
-    assert whole.wait() == 0, whole.out
-    yield warm
-
-
 @pytest.fixture
 def copy(warm, tmp_path):
   """The finished run, to be damaged."""
