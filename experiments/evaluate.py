@@ -20,6 +20,7 @@ from absl import flags
 import jax
 
 from experiments import build, cache, cli, network, protocols
+from experiments import trained as trained_lib
 from segjax import metrics
 from segjax.training import evaluate, records, sharding
 
@@ -36,6 +37,12 @@ _BOUNDARY = flags.DEFINE_bool(
 _CHECKPOINT = flags.DEFINE_string(
     "checkpoint", "best", '"best" while training, "last", or a step'
 )
+_BATCH_STATISTICS = flags.DEFINE_bool(
+    "batch_statistics",
+    None,
+    "BatchNorm takes each image's own statistics, or (--no) the running ones;"
+    " as in the config, if not given",
+)
 _DATA_DIR = flags.DEFINE_string(
     "data_dir", "", "where the data set is; the config's, if not given"
 )
@@ -44,6 +51,8 @@ _DATA_DIR = flags.DEFINE_string(
 def main() -> None:
   cache.enable()
   trained = network.load(_WORKDIR.value, _CHECKPOINT.value)
+  if _BATCH_STATISTICS.value is not None:
+    trained = trained_lib.with_statistics(trained, _BATCH_STATISTICS.value)
   config, labels = trained.config, trained.labels
   config.dataset.data_dir = _DATA_DIR.value or config.dataset.data_dir
   split = _SPLIT.value or config.dataset.eval
@@ -55,6 +64,7 @@ def main() -> None:
       "images": len(build.source(config, split)),
       "step": trained.step,
       **shown.as_dict(),
+      "batch_statistics": bool(config.norm.get("batch_statistics", False)),
       "postprocessing": protocols.postprocessing(),
       "padded_to_multiples_of": config.eval.multiple,
       "counted_at": "size of the label map",

@@ -59,6 +59,31 @@ def load(workdir: str | os.PathLike[str], which: str) -> Trained:
   )
 
 
+def with_statistics(trained: Trained, batch: bool) -> Trained:
+  """The same weights, with BatchNorm's statistics from another place.
+
+  Args:
+    trained: a run.
+    batch: True for each image's own, which are evaluated one by one; False for
+      the running ones.
+
+  Raises:
+    ValueError: its config does not say that it has `BatchNorm`.
+  """
+  config = trained.config.copy_and_resolve_references()
+  if config.norm.name != "BatchNorm":
+    raise ValueError(
+        "--batch_statistics is for networks with config.norm.name ="
+        f" 'BatchNorm'; this one has {config.norm.name!r}"
+    )
+  with config.unlocked():
+    config.norm.batch_statistics = batch
+  if batch:
+    config.eval.batch_size = config.eval.multiple = 1
+  model = build.model(config, len(trained.labels))
+  return dataclasses.replace(trained, config=config, model=model)
+
+
 def image_size(config: ml_collections.ConfigDict) -> tuple[int, int]:
   """Height and width of an image to find out about a run's network with."""
   return tuple(config.augment.crop or (65, 65))

@@ -27,8 +27,9 @@ def warm_start(
 
   A classifier's checkpoint fills the model's backbone, all of it. That of a
   whole model fills what has the same name, and the backbone, if there is one,
-  completely; a classifier for another number of classes stays fresh. What
-  stays fresh and what is left over is printed.
+  completely; a classifier for another number of classes stays fresh, and so do
+  the scale and the statistics of a BatchNorm that the checkpoint has folded into
+  a convolution and a bias. What stays fresh and what is left over is printed.
 
   Args:
     state: fresh.
@@ -62,10 +63,12 @@ def warm_start(
   }
   if jax.process_index() == 0:
     lines = [f"{len(filled)} of {len(wanted)} arrays start from {source}"]
-    fresh = [p for p in wanted if p not in filled and p not in classifier]
+    folded = [p for p in wanted if p not in filled and _folded(p, given)]
+    fresh = [p for p in wanted if p not in (*filled, *classifier, *folded)]
     left = [p for p in given if p not in wanted]
     for what, names in (
         ("fresh", _modules(fresh)),
+        ("folded there, so that BatchNorm begins at 1 and 0", _modules(folded)),
         ("fresh, for another number of classes", classifier.values()),
         ("not in the model", _modules(left)),
         ("not taken from the file", dropped),
@@ -102,7 +105,9 @@ def _check(
   missing = [
       path
       for path in wanted
-      if path.split("/")[1] == "backbone" and path not in given
+      if path.split("/")[1] == "backbone"
+      and path not in given
+      and not _folded(path, given)
   ]
   if missing:
     raise ValueError(
@@ -131,6 +136,19 @@ def _check(
   if wrong:
     raise ValueError(f"{source} does not fit the model: {_some(wrong, '; ')}")
   return classifier
+
+
+def _folded(path: str, given: Flat) -> bool:
+  """Whether a leaf is of a BatchNorm that is folded in the checkpoint.
+
+  A bias is what is left of it (`layers.Bias`). A fresh scale of 1, mean of 0 and
+  variance of 1 beside this bias compute the same, but for epsilon.
+  """
+  _, *parents, leaf = path.split("/")
+  bias = "/".join(("params", *parents, "bias"))
+  scale = "/".join(("params", *parents, "scale"))
+  folded = bias in given and scale not in given
+  return folded and leaf in ("scale", "mean", "var")
 
 
 def _flat(tree: Mapping) -> dict[str, np.ndarray | Array]:

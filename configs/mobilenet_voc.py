@@ -1,0 +1,48 @@
+r"""DeepLabv3 on MobileNetV2, fine-tuned on PASCAL VOC 2012 (Sandler et al. 2018, arXiv:1801.04381, Sec. 6.3).
+
+Paper: none of this fine-tuning. Ours: not run yet. Cost: unknown; 12 000 steps
+of 16 crops of 257x257.
+
+  python -m experiments.prepare --dataset=voc2012 --manual_dir=DIR
+  python -m experiments.train --workdir=runs/mobilenet_voc \
+      --config=configs/mobilenet_voc.py --config.pretrained.file=FILE
+
+FILE has the tensors of TensorFlow Lite's published network of width 0.5 and 21
+classes, whose BatchNorm is folded into the convolutions. Here it goes on: each
+BatchNorm begins as the identity beside the published bias, its statistics stay
+frozen, the layers behind the backbone learn five times as fast. Images have 0.514
+of their size, so that a longer side of 500 pixels becomes 257, as the network was
+trained. The recipe is ours. `cpu` is 400 steps of 8 crops.
+"""
+
+import ml_collections
+
+from configs import common
+
+
+def get_config(arg: str = "") -> ml_collections.ConfigDict:
+  arg = common.parse(arg, cpu=False, smoke=False)
+  config = common.defaults()
+  config.dataset = dict(name="voc2012", train="train", eval="validation")
+  config.augment = dict(crop=(257, 257), resize=0.514, scale=(0.8, 1.25))
+  config.preprocess = "unit"
+  config.model = dict(name="deeplab_v3.DeepLabV3", rates=(), features=256)
+  config.backbone = dict(
+      name="mobilenet.MobileNetV2", width=0.5, divisor=1, output_stride=8
+  )
+  config.norm = dict(name="BatchNorm", frozen=True, epsilon=0.0)
+  config.pretrained.source = "tflite/deeplabv3_257_mv_gpu"
+  config.optimizer = dict(
+      name="sgd", momentum=0.9, weight_decay=4e-5, head_factor=5.0
+  )
+  config.schedule = dict(name="poly", peak=1e-3, power=0.9, warmup_steps=50)
+  config.batch_size = 16
+  config.total_steps = 12_000
+  config.eval = dict(every_steps=1000, batch_size=4, scales=(0.514,))
+  if arg.cpu:
+    config.batch_size = 8
+    config.total_steps = 400
+    config.eval.every_steps = 100
+    config.checkpoint.every_steps = 100
+    config.log_every_steps = 20
+  return common.smoke(config) if arg.smoke else config
