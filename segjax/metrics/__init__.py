@@ -18,9 +18,13 @@ from segjax.metrics.confusion import (
     pixel_accuracy,
     summarize,
 )
+from segjax.metrics.membrane_scores import MembraneScores
+from segjax.metrics.membranes import pixel_error, rand_error, v_info, v_rand
+from segjax.metrics.warping import warping_error
 
 __all__ = [
     "BoundaryScores",
+    "MembraneScores",
     "boundary_f1",
     "boundary_iou",
     "boundary_iou_counts",
@@ -31,7 +35,12 @@ __all__ = [
     "frequency_weighted_iou",
     "iou",
     "pixel_accuracy",
+    "pixel_error",
+    "rand_error",
     "summarize",
     "trimap_counts",
     "trimap_iou",
+    "v_info",
+    "v_rand",
+    "warping_error",
 ]
