@@ -1,7 +1,6 @@
 """What `experiments.reproduce` does for a row."""
 
 from collections.abc import Sequence
-import hashlib
 import json
 import os
 import pathlib
@@ -14,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments import build, machine, rows, timing, trained
+from experiments import build, machine, results_data, rows, timing, trained
 from experiments import config as config_lib
 from segjax.layers import fold
 from segjax.training import records
@@ -78,12 +77,6 @@ def version() -> dict[str, Any]:
     return {"commit": git("rev-parse", "HEAD"), "dirty": bool(changes)}
   except (OSError, subprocess.CalledProcessError):
     return {"commit": None, "dirty": None}
-
-
-def digest(config: dict[str, Any]) -> str:
-  """SHA-256 of a config, the same for the same values."""
-  text = json.dumps(config, sort_keys=True)
-  return hashlib.sha256(text.encode()).hexdigest()
 
 
 def curves(workdir: pathlib.Path) -> dict[str, list[tuple[int, float]]]:
@@ -151,7 +144,7 @@ def _report(row, workdir, evaluations, state) -> dict[str, Any]:
       **state,
       "seed": config["seed"],
       "config": config,
-      "config_sha256": digest(config),
+      "config_sha256": results_data.config_hash(config),
       **forward(workdir),
       "images_seen": config["total_steps"] * config["batch_size"],
       "seconds": sum(seconds),

@@ -223,7 +223,7 @@ ROWS: tuple[Row, ...] = (
         evaluations={
             "validation": Evaluation(),
             "validation, the challenge's errors": Evaluation(
-                (), "experiments.membranes", "membranes.json"
+                ("--views=7",), "experiments.membranes", "membranes.json"
             ),
         },
     ),
@@ -237,7 +237,7 @@ ROWS: tuple[Row, ...] = (
         evaluations={
             "validation": Evaluation(),
             "validation, the challenge's errors": Evaluation(
-                (), "experiments.membranes", "membranes.json"
+                ("--views=7",), "experiments.membranes", "membranes.json"
             ),
         },
     ),

@@ -1,5 +1,7 @@
 """A run starts from public weights: all that fit, and never silently less."""
 
+import functools
+import pathlib
 import types
 
 import jax
@@ -8,7 +10,9 @@ import numpy as np
 import optax
 import pytest
 
-from experiments import trained, warm_start
+from experiments import build as build_lib
+from experiments import config as config_lib
+from experiments import subjects, trained, warm_start
 from segjax import convert
 from segjax.convert import engine
 from segjax.training import state as state_lib
@@ -230,3 +234,38 @@ def test_without_a_file_the_official_one_is_downloaded(
 def test_a_source_without_a_file_is_an_error(state, source, message):
   with pytest.raises(ValueError, match=message):
     warm_start.warm_start(state, source)
+
+
+def _logits(model, variables, image):
+  apply = jax.jit(functools.partial(model.apply, train=False))
+  return apply(variables, image)["logits"]
+
+
+CHECKPOINTS = (
+    pathlib.Path(__file__).parents[3] / "shared" / "data" / "checkpoints"
+)
+
+
+@pytest.mark.skipif(
+    not CHECKPOINTS.is_dir(), reason="no checkpoints beside the repository"
+)
+def test_a_folded_checkpoint_starts_a_network_with_batch_norm(capsys):
+  """It computes what was published, with BatchNorm to be trained."""
+  config = config_lib.load("configs/mobilenet_voc.py")
+  model = build_lib.model(config, 21)
+  file = CHECKPOINTS / "deeplabv3_257_mv_gpu.npz"
+  fresh = jax.tree.map(
+      jnp.asarray, subjects.draw_variables(model, (1, 65, 65, 3))
+  )
+  state = state_lib.TrainState(jnp.zeros((), jnp.int32), **fresh, opt_state=())
+  state = warm_start.warm_start(state, config.pretrained.source, file)
+  assert "fresh" not in capsys.readouterr().out
+  image = jax.random.uniform(jax.random.key(1), (1, 65, 65, 3), minval=-1)
+  published, variables = convert.load(
+      config.pretrained.source, convert.read(file)
+  )
+  ours = _logits(model, state.variables, image)
+  np.testing.assert_allclose(
+      ours, _logits(published, variables, image), atol=1e-4
+  )
+  assert np.std(ours) > 1
