@@ -13,8 +13,8 @@ Unpadded convolutions on mirrored slices, single images, a momentum of 0.99 and
 the map of weights of Eq. (2), with w_0 = 10 and sigma = 5 pixels (Sec. 3);
 elastic deformations of 10 pixels on a 3x3 grid (Sec. 3.1). The paper does not
 state its rate, its steps, how far it turns slices or how its w_c balances the
-classes: 0.001, 6000, any angle and by their share of the pixels are ours. `:cpu` has a quarter of the
-channels and 400 steps of 256x256 pixels.
+classes: 0.001, 6000, any angle and by their share of the pixels are ours. `:cpu`
+has a quarter of the channels and 400 steps of 256x256 pixels.
 """
 
 import ml_collections
@@ -40,7 +40,7 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
   config.batch_size = 1
   config.optimizer = dict(name="sgd", momentum=0.99, weight_decay=0.0)
   config.schedule = dict(name="constant", peak=0.001)
-  config.total_steps = 4000
+  config.total_steps = 6000
   config.eval = dict(every_steps=500, batch_size=1, multiple=16)
   if arg.cpu:
     config.model.features = (16, 32, 64, 128, 256)
