@@ -9,10 +9,10 @@ docs/results.md. Cost: see there.
 
 All start from nothing and see the same crops in the same order, with AdamW, a
 cosine and the class weights of configs/unet_camvid.py: 12 000 steps of 8 crops
-of 352x480. `cpu` is what a CPU core can afford: frames at half resolution, every
-layer with a quarter of its channels, 1000 steps of 4 crops of 96x128. The image
-around FCN-8s is padded by 36 there, for an fc6 of 3x3, rather than by 100 for
-one of 7x7.
+of 352x480. `cpu` is what a CPU core can afford: frames at a third of the
+resolution, every layer with a quarter of its channels, 1500 steps of 4 crops of
+120x160, a whole frame each. The image around FCN-8s is padded by 36 there, for an
+fc6 of 3x3, rather than by 100 for one of 7x7.
 """
 
 from typing import Any
@@ -34,12 +34,12 @@ def get_config(arg: str = "") -> ml_collections.ConfigDict:
   config.model, config.backbone = sections["model"], sections["backbone"]
   config.loss.aux = sections["aux"]
   if arg.cpu:
-    config.augment = dict(crop=(96, 128), resize=0.5)
-    config.eval.scales = (0.5,)
+    config.augment = dict(crop=(120, 160), resize=1 / 3)
+    config.eval.scales = (1 / 3,)
     config.batch_size = 4
-    config.total_steps = 1000
+    config.total_steps = 1500
     config.schedule.warmup_steps = 60
-    config.eval.every_steps = 250
+    config.eval.every_steps = 300
     config.checkpoint.every_steps = 100
     config.log_every_steps = 20
   return common.smoke(config) if arg.smoke else config

@@ -111,7 +111,7 @@ NETWORKS = {
 """Names of configs/camvid.py -> those of the papers."""
 
 _QUARTER = (
-    "quarter of the channels, half resolution, 1000 steps of 4 crops of 96x128"
+    "quarter of the channels, third of the resolution, 1500 steps of 4 frames"
 )
 
 _FOREST = Row(
