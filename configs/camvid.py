@@ -88,7 +88,10 @@ def _patch_cnn(cut: int) -> dict[str, Any]:
 
 
 def _fcn8s(cut: int) -> dict[str, Any]:
-  """Trained at once (Shelhamer et al. 2017, Sec. 4.3)."""
+  """Trained at once (Shelhamer et al. 2017, Sec. 4.3).
+
+  The pools are not scaled: fresh weights and BatchNorm leave them alike.
+  """
   padding, head_size = (100, 7) if cut == 1 else (36, 3)
   vgg = dict(
       name="vgg.VGG", width=64 // cut, first_padding=padding, ceil_mode=True
@@ -99,7 +102,6 @@ def _fcn8s(cut: int) -> dict[str, Any]:
       features=4096 // cut,
       head_size=head_size,
       origins=origins,
-      scales=(0.01, 0.0001),
   )
   return _sections(model, vgg)
 
