@@ -37,7 +37,8 @@ def reproduce(
   """
   path = pathlib.Path(output) / f"{row.name}.json"
   if row.program:
-    _call(rows.commands(row, runs=runs, data_dir=data_dir)[0])
+    (command,) = rows.commands(row, data_dir=data_dir, output=output)
+    _call(command)
     return path
   state = version()
   workdir = pathlib.Path(runs) / row.name

@@ -297,13 +297,18 @@ def command(row: Row) -> str:
 
 
 def commands(
-    row: Row, *, runs: str = "runs", data_dir: str = "data"
+    row: Row,
+    *,
+    runs: str = "runs",
+    data_dir: str = "data",
+    output: str = "results",
 ) -> list[list[str]]:
   """What `reproduce` calls in turn: before, training, evaluations."""
   fill = lambda text: text.format(runs=runs, row=row.name)
   python = ["python", "-m"]
   if row.program:
-    return [[*python, row.program, f"--data_dir={data_dir}"]]
+    file = f"--output={output}/{row.name}.json"
+    return [[*python, row.program, f"--data_dir={data_dir}", file]]
   calls = [[*python, *map(fill, call)] for call in row.before]
   seed = [f"--config.seed={row.seed}"] if row.seed else []
   calls.append(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from experiments import config as config_lib
-from experiments import reproduction, rows
+from experiments import reproduction, rows, trained
 
 ROW = rows.Row(
     "tiny",
@@ -105,3 +105,11 @@ def test_an_unknown_row_is_an_error_that_names_those_close():
 def test_a_row_that_starts_from_another_says_which():
   finetuned = rows.commands(rows.find("fc_densenet56_camvid_finetuned"))
   assert "--config.pretrained.run=runs/fc_densenet56_camvid" in finetuned[0]
+
+
+def test_statistics_are_those_of_batch_norm_alone():
+  config = config_lib.load("configs/shapes.py")
+  config.norm = dict(name="GroupNorm")
+  run = trained.Trained(config, None, None, {}, None, 0)
+  with pytest.raises(ValueError, match=r"BatchNorm.*has 'GroupNorm'"):
+    trained.with_statistics(run, True)
