@@ -1,8 +1,7 @@
 r"""Padded U-Net on CamVid (Ronneberger et al. 2015, arXiv:1505.04597).
 
-Paper: none; it segments cells (ISBI 2012). Ours: `:cpu` 59.0 % mIoU on
-validation (results/unet_camvid_cpu); the full one is not run yet. Cost: `:cpu`
-36 minutes on 2 CPU cores, from its 9.5 images/s there.
+Paper: none; it segments cells (ISBI 2012). Ours: not run yet. Cost: `:cpu` 36
+minutes on 2 CPU cores, from its 9.5 images/s there.
 
   python -m experiments.prepare --dataset=camvid --manual_dir=DIR
   python -m experiments.train --workdir=runs/unet_camvid \

@@ -72,6 +72,9 @@ def main() -> None:
         f" {100 * report['boundary_f1']:.1f} %"
     )
   row = pathlib.Path(_OUTPUT.value).stem
+  places = ("--output", "--data_dir")  # Which are another machine's business.
+  words = found["command"].split()
+  found["command"] = " ".join(w for w in words if not w.startswith(places))
   head = {"row": row, "table": dataset, "commands": [found["command"]]}
   machine.write(head | found, _OUTPUT.value)
 

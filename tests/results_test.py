@@ -215,7 +215,7 @@ def test_every_number_of_a_row_of_the_readme_is_in_the_file_it_links():
     assert {*stated} <= known, line
 
 
-FOLDERS = {"unet_camvid_cpu": "CamVid val", "shapes": "shapes test"}
+FOLDERS = {"shapes": "shapes test"}
 """Runs whose row of the README links no file yet -> its data."""
 
 

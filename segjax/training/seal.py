@@ -19,6 +19,7 @@ NOTE = {"checksums": FILE}
 """For Orbax's metadata: without `FILE`, this checkpoint lacks a file."""
 
 _METADATA = "_CHECKPOINT_METADATA"
+_SUCCESS = ocp.path.atomicity.COMMIT_SUCCESS_FILE
 _LINE = re.compile(r"([0-9a-f]{64})  (.+)\n")
 
 
@@ -46,6 +47,7 @@ class TemporaryPath(ocp.path.atomicity.AtomicRenameTemporaryPath):
       await super().finalize()
     finally:
       self._final_path = final
+    await asyncio.to_thread(_forget_place, pathlib.Path(whole))
     await asyncio.to_thread(seal, pathlib.Path(whole))
     os.rename(whole, final)
     sync_folder(pathlib.Path(final.parent))
@@ -65,6 +67,12 @@ def seal(folder: pathlib.Path) -> None:
     os.fsync(file.fileno())
   for parent, _, _ in os.walk(folder):
     sync_folder(pathlib.Path(parent))
+
+
+def _forget_place(folder: pathlib.Path) -> None:
+  """Takes out the path of this machine, which Orbax writes into its notes."""
+  for path in folder.rglob(_SUCCESS):
+    path.write_text("Checkpoint commit was successful\n")
 
 
 def check(folder: pathlib.Path) -> bool:

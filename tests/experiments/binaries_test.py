@@ -188,6 +188,8 @@ def test_a_checkpoint_of_another_model_names_the_difference(workdir, tmp_path):
 def test_exported_weights_predict_as_the_run_does(workdir, tmp_path):
   out = tmp_path / "weights"
   run("export", f"--workdir={workdir}", f"--output={out}", "--dtype=bfloat16")
+  texts = [p.read_bytes() for p in out.rglob("*") if p.is_file()]
+  assert not any(str(tmp_path).encode() in text for text in texts)
   images = ["--split=validation", "--limit=1"]
   masks = []
   for folder in (workdir, out):
@@ -204,7 +206,7 @@ def test_the_published_weights_predict(tmp_path):
   """checkpoints/README.md: from a clone, on a photograph of one's own."""
   photo = tmp_path / "street.png"
   Image.fromarray(np.full((90, 120, 3), (60, 120, 200), np.uint8)).save(photo)
-  weights = ROOT / "checkpoints" / "unet_camvid_cpu"
+  weights = ROOT / "checkpoints" / "mobilenet_camvid_cpu"
   run("predict", f"--workdir={weights}", f"--output={tmp_path}", photo)
   with Image.open(tmp_path / "street_mask.png") as mask:
     label = np.asarray(mask)
