@@ -13,7 +13,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments import build, machine, results_data, rows, timing, trained
+from experiments import (
+    build,
+    converted,
+    machine,
+    results_data,
+    rows,
+    timing,
+    trained,
+)
 from experiments import config as config_lib
 from segjax.layers import fold
 from segjax.training import records
@@ -44,7 +52,8 @@ def reproduce(
   workdir = pathlib.Path(runs) / row.name
   before, train, *evaluations = _split(row, runs, data_dir)
   for command in before:
-    _call(command)
+    if not _is_done(command):
+      _call(command)
   _timed(train, workdir / SECONDS)
   found = {}
   for (words, evaluation), command in zip(
@@ -159,6 +168,12 @@ def _split(row, runs, data_dir):
   commands = rows.commands(row, runs=runs, data_dir=data_dir)
   count = len(row.before)
   return [commands[:count], *commands[count:]]
+
+
+def _is_done(command: Sequence[str]) -> bool:
+  """Whether an earlier call, of a row that was stopped, has converted this."""
+  places = [x.removeprefix("--output=") for x in command if "--output=" in x]
+  return "experiments.convert" in command and any(map(converted.is_one, places))
 
 
 def _timed(command: Sequence[str], path: pathlib.Path) -> None:
