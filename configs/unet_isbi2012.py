@@ -2,8 +2,10 @@ r"""U-Net on ISBI 2012 (Ronneberger et al. 2015, arXiv:1505.04597, Table 1).
 
 Paper: a warping error of 0.000353, a Rand error of 0.0382 and a pixel error of
 0.0611 on the challenge's test slices, from seven rotated views; it states no
-mIoU. Ours: not run yet.
-Cost: unknown; 6000 steps of one slice of 512x512.
+mIoU. Ours: `:cpu` 51.5 % mIoU on slices 24 to 29
+(results/unet_isbi2012_cpu), a pixel error of 0.0891 and a warping error of
+0.003486 there; the full one is not run yet. Cost: `:cpu` 7 minutes on a
+CPU core; the full one unknown, 6000 steps of one slice of 512x512.
 
   python -m experiments.prepare --dataset=isbi2012 --manual_dir=DIR
   python -m experiments.train --workdir=runs/unet_isbi2012 \

@@ -12,11 +12,11 @@ _UNSTATED = {"step", "source", "checkpoint"}
 def where(lines: Sequence[results_data.Line]) -> str:
   """Where, when and with what the section was measured, from its files."""
   runs = [run for line in lines for run in line.runs]
-  packages = dict.fromkeys(name for run in runs for name in run["versions"])
-  versions = ", ".join(
-      f"{name} {_range(run['versions'].get(name, 'unknown') for run in runs)}"
-      for name in packages
-  )
+  packages: dict[str, set[str]] = {}
+  for run in runs:
+    for package, version in run["versions"].items():
+      packages.setdefault(package, set()).add(version)
+  versions = ", ".join(f"{p} {_range(v)}" for p, v in packages.items())
   devices = dict.fromkeys(
       f"{run['cpu']}, {run['cores']} core{'s' * (run['cores'] > 1)}"
       if run["device"] == "cpu"
