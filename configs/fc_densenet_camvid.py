@@ -17,7 +17,7 @@ both parts by patience, here the first ends after the 750 epochs at which their
 code stops at the latest, and the second after 50. BatchNorm takes the batch's
 own statistics in evaluation too, as theirs (Sec. 4.1), so that frames are
 evaluated one by one. RMSprop is Lasagne's: its 1e-6 under the root is a
-thousandth beside it. `:cpu` has 3 epochs of 112x112 crops at half resolution.
+thousandth beside it. `:cpu` has 12 epochs of 112x112 crops at half resolution.
 """
 
 import ml_collections
@@ -25,7 +25,7 @@ import ml_collections
 from configs import common
 from segjax.models import fc_densenet
 
-EPOCHS, FINETUNE_EPOCHS, CPU_EPOCHS = 750, 50, 3
+EPOCHS, FINETUNE_EPOCHS, CPU_EPOCHS = 750, 50, 12
 FRAMES = 367
 
 

@@ -197,7 +197,7 @@ ROWS: tuple[Row, ...] = (
         "camvid_own",
         "FC-DenseNet56",
         "configs/fc_densenet_camvid.py:depth=56,cpu",
-        "half resolution, 3 of 750 epochs, crops of 112x112",
+        "half resolution, 12 of 750 epochs, crops of 112x112",
         evaluations=_BOTH_WAYS,
     ),
     Row(
