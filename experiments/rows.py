@@ -254,7 +254,7 @@ ROWS: tuple[Row, ...] = (
         "voc",
         "DeepLabv3 MobileNetV2 x0.5",
         "configs/mobilenet_voc.py:cpu",
-        "200 steps of 8 crops, 437 images",
+        "80 steps of 8 crops, 437 images",
         before=(
             (
                 "experiments.convert",
