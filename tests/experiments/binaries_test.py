@@ -202,11 +202,15 @@ def test_exported_weights_predict_as_the_run_does(workdir, tmp_path):
   assert "exists already" in message
 
 
-def test_the_published_weights_predict(tmp_path):
+@pytest.mark.parametrize(
+    "name",
+    sorted(p.name for p in (ROOT / "checkpoints").iterdir() if p.is_dir()),
+)
+def test_the_published_weights_predict(name, tmp_path):
   """checkpoints/README.md: from a clone, on a photograph of one's own."""
   photo = tmp_path / "street.png"
   Image.fromarray(np.full((90, 120, 3), (60, 120, 200), np.uint8)).save(photo)
-  weights = ROOT / "checkpoints" / "mobilenet_camvid_cpu"
+  weights = ROOT / "checkpoints" / name
   run("predict", f"--workdir={weights}", f"--output={tmp_path}", photo)
   with Image.open(tmp_path / "street_mask.png") as mask:
     label = np.asarray(mask)
