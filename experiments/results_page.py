@@ -16,7 +16,8 @@ been run is a command.
 Scores are percentages. mIoU is the mean of the classes' intersection over union, BF1 the F1 of
 boundaries (SegNet's BF), global the share of the pixels that are right, class the mean of that share
 over classes. A multiplication and its addition are two operations. Images/s are of inference, one
-image at a time; minutes are of training. Where there are several seeds, scores are their mean, with
+image at a time; minutes are of training, while the machine may have done other things (see its load
+average). Of each run the checkpoint counts that was best while it trained. Where there are several seeds, scores are their mean, with
 the lowest and the highest in brackets. The link leads to the file: config, commit, seed, versions,
 curves, protocol and confusion matrix.
 """
