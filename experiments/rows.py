@@ -188,6 +188,13 @@ _ANIMALS = (
     "--boundary",
 )
 
+_MEMBRANES = {
+    "validation": Evaluation(),
+    "validation, the challenge's errors": Evaluation(
+        ("--views=7",), "experiments.membranes", "membranes.json"
+    ),
+}
+
 ROWS: tuple[Row, ...] = (
     _FOREST,
     *_camvid(),
@@ -228,12 +235,7 @@ ROWS: tuple[Row, ...] = (
         "U-Net",
         "configs/unet_isbi2012.py:cpu",
         "quarter of the channels, 400 steps of 256x256 pixels",
-        evaluations={
-            "validation": Evaluation(),
-            "validation, the challenge's errors": Evaluation(
-                ("--views=7",), "experiments.membranes", "membranes.json"
-            ),
-        },
+        evaluations=_MEMBRANES,
     ),
     Row(
         "unet_isbi2012",
@@ -242,12 +244,7 @@ ROWS: tuple[Row, ...] = (
         "configs/unet_isbi2012.py",
         paper="warping error 0.000353, Rand error 0.0382, pixel error 0.0611"
         " on test (Table 1)",
-        evaluations={
-            "validation": Evaluation(),
-            "validation, the challenge's errors": Evaluation(
-                ("--views=7",), "experiments.membranes", "membranes.json"
-            ),
-        },
+        evaluations=_MEMBRANES,
     ),
     Row(
         "mobilenet_voc_cpu",
